@@ -1,0 +1,100 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroize;
+
+/// A value that must not be seen: wiped from memory when dropped, never printed.
+///
+/// It has no `Display` and no `Serialize`, and its `Debug` is blind. The only way out is
+/// [`expose`](Secret::expose), so that a search for that word finds every place where a secret is looked at.
+///
+/// # Example
+/// ```
+/// use countersign::Secret;
+///
+/// let key = Secret::new(String::from("s3cr3t"));
+/// assert_eq!(format!("{key:?}"), "Secret(…)");
+/// assert_eq!(key.expose(), "s3cr3t");
+/// ```
+#[derive(Clone, Default)]
+pub struct Secret<T: Zeroize = String>(T);
+
+impl<T: Zeroize> Secret<T> {
+    /// Takes charge of a value.
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself: the one exit. Whoever calls it answers for where the value goes.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl<T: Zeroize> From<T> for Secret<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(value: &str) -> Self {
+        Self::new(value.to_owned())
+    }
+}
+
+impl<'de, T: Zeroize + Deserialize<'de>> Deserialize<'de> for Secret<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self)
+    }
+}
+
+/// In a schema a secret is a `writeOnly` string of format `password`, so that forms mask it.
+impl<T: Zeroize + JsonSchema> JsonSchema for Secret<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = T::json_schema(generator);
+        schema.insert("format".into(), "password".into());
+        schema.insert("writeOnly".into(), true.into());
+        schema
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_is_blind_even_inside_other_types() {
+        let shown = format!("{:?}", Some(Secret::new(vec![1u8, 2, 3])));
+        assert_eq!(shown, "Some(Secret(…))");
+    }
+
+    #[test]
+    fn schema_marks_the_value_as_secret() {
+        let schema = SchemaGenerator::default().into_root_schema_for::<Secret>();
+        assert_eq!(schema.get("writeOnly"), Some(&true.into()));
+        assert_eq!(schema.get("format"), Some(&"password".into()));
+    }
+}

@@ -120,21 +120,23 @@ pub(super) fn old_encryption() -> Error {
 
 /// Refuses DER whose outer length promises more bytes than there are.
 pub(super) fn whole(der: &[u8]) -> Result<(), Error> {
-    let promised = match der {
-        [_, length @ 0..=0x7f, ..] => 2 + usize::from(*length),
-        [_, 0x81, a, ..] => 3 + usize::from(*a),
-        [_, 0x82, a, b, ..] => 4 + usize::from(u16::from_be_bytes([*a, *b])),
-        [_, 0x83, a, b, c, ..] => {
-            5 + usize::try_from(u32::from_be_bytes([0, *a, *b, *c])).unwrap_or(usize::MAX)
-        }
-        _ => return Ok(()),
+    let length_bytes = match der.get(1) {
+        Some(long @ 0x81..=0x84) => usize::from(long - 0x80),
+        Some(0x80 | 0x85..) => return Ok(()), // not DER, which the parser will say
+        Some(_) | None => 0,
     };
-    if der.len() < promised {
-        return Err(Error::config(
-            "is cut off: bytes are missing at its end; was the file still being written?",
-        ));
+    let content = match (length_bytes, der.get(2..2 + length_bytes)) {
+        (0, _) => der.get(1).map(|length| usize::from(*length)),
+        (_, bytes) => {
+            bytes.map(|bytes| bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)))
+        }
+    };
+    match content {
+        Some(content) if der.len() - 2 - length_bytes >= content => Ok(()),
+        _ => {
+            Err(Error::config("is cut off: bytes are missing at its end; was the file still being written?"))
+        }
     }
-    Ok(())
 }
 
 fn rsa(der: &[u8], pss_only: bool) -> Result<PrivateKey, Error> {

@@ -65,6 +65,8 @@ fn no_private_key(others: &[String], certificate: bool) -> &'static str {
         "is a certificate request; give the private key"
     } else if certificate {
         "is a certificate; give the private key (a certificate may stand beside it)"
+    } else if others.is_empty() {
+        "is cut off: after the EC parameters the private key is missing; was the file still being written?"
     } else {
         "is PEM, but holds no private key"
     }

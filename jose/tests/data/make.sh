@@ -13,6 +13,7 @@ openssl pkcs8 -topk8 -in rsa-pkcs8.pem -v2 aes-256-cbc -v2prf hmacWithSHA1 -pass
 openssl pkcs8 -topk8 -in rsa-pkcs8.pem -v2 des3 -passout pass:throw-away -out rsa-des3.pem
 openssl pkcs8 -topk8 -in rsa-pkcs8.pem -v1 PBE-SHA1-3DES -passout pass:throw-away -out rsa-pbes1.pem
 openssl pkcs8 -topk8 -in rsa-pkcs8.pem -scrypt -scrypt_N 4096 -passout pass:throw-away -out rsa-scrypt.pem
+openssl pkcs8 -topk8 -in rsa-pkcs8.pem -v2 aes-256-cbc -iter 10000001 -passout pass:throw-away -out rsa-pbkdf2-slow.pem
 openssl req -x509 -new -key rsa-pkcs8.pem -days 36500 -subj "/CN=throw-away test key" -out rsa-certificate.pem
 
 openssl ecparam -name prime256v1 -genkey -out p256-sec1.pem

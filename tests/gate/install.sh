@@ -75,7 +75,7 @@ install_node() {
         local machine=x64
         [[ $(uname -m) == aarch64 ]] && machine=arm64
         echo "Node.js $(node -v) is too old for oidc-provider: taking node-linux-$machine from npm"
-        npm install --loglevel error --no-audit --no-fund --no-save --prefix "$services/node-package" "node-linux-$machine@22.23.3" ||
+        npm install --loglevel error --no-update-notifier --no-audit --no-fund --no-save --prefix "$services/node-package" "node-linux-$machine@22.23.3" ||
             cannot "npm could not install Node.js $node_major or newer"
         mkdir -p "$services/node/bin"
         ln -sf "$services/node-package/node_modules/node-linux-$machine/bin/node" "$services/node/bin/node"
@@ -89,7 +89,7 @@ install_npm_packages() {
     rm -rf "$services/npm"
     mkdir -p "$services/npm"
     cp tests/services/package.json "$lock" "$services/npm/"
-    (cd "$services/npm" && npm ci --loglevel error --ignore-scripts --no-audit --no-fund) ||
+    (cd "$services/npm" && npm ci --loglevel error --no-update-notifier --ignore-scripts --no-audit --no-fund) ||
         cannot "npm could not install the packages of $lock: the words above tell why"
     cp "$lock" "$services/npm/installed.json"
 }

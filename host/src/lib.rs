@@ -1,0 +1,3 @@
+//! Gives every outbound call its credentials.
+
+pub mod acquire;

@@ -22,6 +22,8 @@ mod request;
 mod secret;
 #[cfg(feature = "template")]
 mod template;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use caller::Caller;
 pub use challenge::Challenge;

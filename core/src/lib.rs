@@ -24,6 +24,7 @@ mod secret;
 mod template;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod token_place;
 
 pub use caller::Caller;
 pub use challenge::Challenge;
@@ -42,6 +43,7 @@ pub use request::{Edits, HeaderView, RequestHead};
 pub use secret::Secret;
 #[cfg(feature = "template")]
 pub use template::Template;
+pub use token_place::TokenPlace;
 
 /// The version of this crate, as plugin files name it.
 pub const SDK_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,3 +1,5 @@
 //! Gives every outbound call its credentials.
 
 pub mod acquire;
+pub mod plugin;
+pub mod registry;

@@ -2,3 +2,5 @@
 
 pub mod acquire;
 pub mod config;
+pub mod plugin;
+pub mod registry;

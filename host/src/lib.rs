@@ -4,3 +4,4 @@ pub mod acquire;
 pub mod config;
 pub mod plugin;
 pub mod registry;
+pub mod cache;

@@ -7,8 +7,9 @@ use zeroize::Zeroize;
 
 /// A value that must not be seen: wiped from memory when dropped, never printed.
 ///
-/// It has no `Display` and no `Serialize`, and its `Debug` is blind. The only way out is
-/// [`expose`](Secret::expose), so that a search for that word finds every place where a secret is looked at.
+/// It has no `Display` and no `Serialize`, and its `Debug` is blind. The way out is
+/// [`expose`](Secret::expose) (and [`take`](Secret::take), which hands the value over), so that a search for these
+/// words finds every place where a secret is looked at.
 ///
 /// # Example
 /// ```
@@ -30,6 +31,14 @@ impl<T: Zeroize> Secret<T> {
     /// The value itself: the one exit. Whoever calls it answers for where the value goes.
     pub const fn expose(&self) -> &T {
         &self.0
+    }
+
+    /// Takes the value out and leaves an empty one; the new owner answers for wiping it.
+    pub fn take(&mut self) -> T
+    where
+        T: Default,
+    {
+        std::mem::take(&mut self.0)
     }
 }
 

@@ -44,3 +44,5 @@ keytool -importkeystore -srckeystore modern.p12 -srcstorepass changeit -destkeys
 keytool -genkeypair -keystore java.p12 -storepass changeit -alias second -keyalg EC -groupname secp256r1 -dname "CN=throw-away second" -validity 36500 2>/dev/null
 keytool -importkeystore -srckeystore modern.p12 -srcstorepass changeit -destkeystore java.jceks -deststoretype JCEKS -deststorepass changeit -noprompt 2>/dev/null
 keytool -importcert -keystore trust-only.jks -storetype JKS -storepass changeit -alias ca -file ca-certificate.pem -noprompt 2>/dev/null
+openssl x509 -in leaf-certificate.pem -noout -fingerprint -sha1 | cut -d= -f2 > leaf-sha1.txt
+openssl x509 -in leaf-certificate.pem -noout -fingerprint -sha256 | cut -d= -f2 > leaf-sha256.txt

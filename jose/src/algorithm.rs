@@ -8,7 +8,8 @@ use crate::key::Curve;
 
 /// A JWS signature algorithm by its registered name (RFC 7518 §3.1, RFC 8037 §3.1).
 ///
-/// It is pinned by the configuration, never taken from a key or a token (RFC 8725 §3.1). `none` does not exist here.
+/// It is pinned when the configuration is read, by its own setting or by the key (RFC 8725 §3.1). `none` does not exist
+/// here.
 ///
 /// # Example
 /// ```

@@ -9,7 +9,7 @@
 //!
 //! | demand | source | held by |
 //! |---|---|---|
-//! | the algorithm is chosen by the configuration and by nothing else | RFC 8725 §3.1 | [`SigningKey::new`]: one key, one [`Algorithm`]; a JWK's own `alg` must agree |
+//! | the algorithm is chosen by the configuration: its own setting, else the key; by nothing else | RFC 8725 §3.1 | [`SigningKey::new`]: one key, one [`Algorithm`]; a JWK's own `alg` must agree |
 //! | only sound algorithms, no `none` | RFC 8725 §3.2 | [`Algorithm`] has no other values |
 //! | every operation's outcome is checked | RFC 8725 §3.3 | a key whose parts do not belong together is refused; a failed signature is an error, never a token |
 //! | keys of sufficient entropy | RFC 8725 §3.5, RFC 7518 §3.2, §3.3 | HMAC secrets as long as the hash, RSA from 2048 bits |

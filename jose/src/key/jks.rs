@@ -35,7 +35,12 @@ pub(super) fn read(bytes: &[u8], config: &KeystoreKey) -> Result<Loaded, Error> 
     let key = unprotect(entry.protected, &password).ok_or_else(|| {
         Error::config("does not open the key; does it have a `key_password` of its own?").at(field)
     })?;
-    Ok(Loaded { key: der::pkcs8(&key).map_err(|error| error.at("keystore"))?, kid: None, chain: entry.chain })
+    Ok(Loaded {
+        key: der::pkcs8(&key).map_err(|error| error.at("keystore"))?,
+        kid: None,
+        alg: None,
+        chain: entry.chain,
+    })
 }
 
 /// The private keys by alias; `None` when the structure does not hold.

@@ -37,8 +37,8 @@ pub(super) struct Jwk {
     k: Option<Secret>,
 }
 
-/// Reads a JWK, or the key of a JWK Set that `kid` names or that alone fits the algorithm.
-pub(super) fn read(text: &str, kid: Option<&str>, algorithm: Algorithm) -> Result<Loaded, Error> {
+/// Reads a JWK, or the key of a JWK Set that `kid` names or that alone fits the algorithm (or any, where none is set).
+pub(super) fn read(text: &str, kid: Option<&str>, algorithm: Option<Algorithm>) -> Result<Loaded, Error> {
     let mut jwk: Jwk = serde_json::from_str(text).map_err(|error| json_error(&error))?;
     let Some(keys) = jwk.keys.take() else {
         return match kid {
@@ -51,7 +51,7 @@ pub(super) fn read(text: &str, kid: Option<&str>, algorithm: Algorithm) -> Resul
     select(keys, kid, algorithm)?.load(algorithm)
 }
 
-fn select(keys: Vec<Jwk>, kid: Option<&str>, algorithm: Algorithm) -> Result<Jwk, Error> {
+fn select(keys: Vec<Jwk>, kid: Option<&str>, algorithm: Option<Algorithm>) -> Result<Jwk, Error> {
     let known: Vec<String> = keys.iter().filter_map(|key| key.kid.clone()).collect();
     let mut fitting: Vec<Jwk> = match kid {
         Some(kid) => keys.into_iter().filter(|key| key.kid.as_deref() == Some(kid)).collect(),
@@ -63,20 +63,26 @@ fn select(keys: Vec<Jwk>, kid: Option<&str>, algorithm: Algorithm) -> Result<Jwk
             Err(Error::config("names several keys of the set; make each `kid` unique").at("kid"))
         }
         (Some(_), false, None) => Err(Error::config(format!(
-            "is a set in which several private keys fit {algorithm}; choose one with `key = {{ jwk = …, kid = … }}` \
+            "is a set in which several private keys fit{}; choose one with `key = {{ jwk = …, kid = … }}` \
              (there are: {})",
+            named(algorithm),
             known.join(", ")
         ))),
         (None, _, Some(_)) => {
             Err(Error::config(format!("names no key of the set (there are: {})", known.join(", "))).at("kid"))
         }
-        (None, _, None) => Err(Error::config(format!("is a set in which no private key fits {algorithm}"))),
+        (None, _, None) => {
+            Err(Error::config(format!("is a set in which no private key fits{}", named(algorithm))))
+        }
     }
 }
 
 impl Jwk {
     /// Whether this can be the key for the algorithm, judged by what the key says of itself.
-    fn fits(&self, algorithm: Algorithm) -> bool {
+    fn fits(&self, algorithm: Option<Algorithm>) -> bool {
+        let Some(algorithm) = algorithm else {
+            return Algorithm::ALL.into_iter().any(|algorithm| self.fits(Some(algorithm)));
+        };
         let kty = self.kty.as_deref().unwrap_or_default();
         let crv = self.crv.as_deref();
         let kind = match algorithm {
@@ -86,27 +92,31 @@ impl Jwk {
             Algorithm::EdDsa => kty == "OKP" && crv == Some("Ed25519"),
             _ => kty == "RSA",
         };
-        kind && (self.d.is_some() || self.k.is_some()) && self.is_meant_for(algorithm).is_ok()
+        kind && (self.d.is_some() || self.k.is_some()) && self.is_meant_for(Some(algorithm)).is_ok()
     }
 
     /// Heeds `use`, `key_ops` and `alg` (RFC 7517 §4.2 to §4.4).
-    fn is_meant_for(&self, algorithm: Algorithm) -> Result<(), Error> {
+    fn is_meant_for(&self, algorithm: Option<Algorithm>) -> Result<(), Error> {
         if self.usage.as_deref().is_some_and(|usage| usage != "sig") {
             return Err(Error::config("is a JWK that is not for signing (its `use` is not `sig`)"));
         }
         if self.key_ops.as_ref().is_some_and(|ops| !ops.iter().any(|op| op == "sign")) {
             return Err(Error::config("is a JWK that is not for signing (its `key_ops` lack `sign`)"));
         }
-        if self.alg.as_deref().is_some_and(|alg| alg != algorithm.as_str()) {
-            return Err(Error::config(format!(
-                "is a JWK whose `alg` is another than the configured {algorithm}"
-            )));
+        match (self.alg.as_deref(), algorithm) {
+            (Some(alg), Some(algorithm)) if alg != algorithm.as_str() => {
+                Err(Error::config(format!("is a JWK whose `alg` is another than the configured {algorithm}")))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    fn load(self, algorithm: Algorithm) -> Result<Loaded, Error> {
+    fn load(self, algorithm: Option<Algorithm>) -> Result<Loaded, Error> {
         self.is_meant_for(algorithm)?;
+        let alg = self.alg.as_deref().map(str::parse).transpose();
+        let alg = alg.map_err(|_: String| {
+            Error::config("is a JWK whose `alg` is no signature algorithm that is known here")
+        })?;
         let key = match self.kty.as_deref() {
             Some("RSA") => self.rsa()?,
             Some("EC") => self.ec()?,
@@ -123,7 +133,7 @@ impl Jwk {
         };
         let chain = self.x5c.iter().flatten().map(|text| STANDARD.decode(text)).collect::<Result<_, _>>();
         let chain = chain.map_err(|_| Error::config("is a JWK whose `x5c` is no base64"))?;
-        Ok(Loaded { key, kid: self.kid, chain })
+        Ok(Loaded { key, kid: self.kid, alg, chain })
     }
 
     fn rsa(&self) -> Result<PrivateKey, Error> {
@@ -175,6 +185,10 @@ impl Jwk {
         }
         secret("d", self.d.as_ref())
     }
+}
+
+fn named(algorithm: Option<Algorithm>) -> String {
+    algorithm.map(|algorithm| format!(" {algorithm}")).unwrap_or_default()
 }
 
 fn public(name: &str, value: Option<&String>) -> Result<Vec<u8>, Error> {

@@ -21,7 +21,7 @@ pub(super) fn read(bytes: &[u8], config: &KeystoreKey) -> Result<Loaded, Error> 
     let bag = keystore::choose(entries, config.alias.as_deref())?;
     let key = der::pkcs8(bag.key.as_der()).map_err(|error| error.at("keystore"))?;
     let chain = chain(&key, &archive.certs);
-    Ok(Loaded { key, kid: None, chain })
+    Ok(Loaded { key, kid: None, alg: None, chain })
 }
 
 fn name(bag: &PrivateKeyBag, index: usize) -> String {

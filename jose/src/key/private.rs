@@ -6,6 +6,8 @@ use aws_lc_rs::signature::{
 };
 use zeroize::Zeroizing;
 
+use crate::algorithm::Algorithm;
+
 /// A private key, whatever format it came in, before an algorithm is pinned to it.
 pub(super) enum PrivateKey {
     Rsa {
@@ -26,6 +28,8 @@ pub(super) struct Loaded {
     pub(super) key: PrivateKey,
     /// The `kid` that a JWK carries.
     pub(super) kid: Option<String>,
+    /// The `alg` that a JWK carries.
+    pub(super) alg: Option<Algorithm>,
     /// Certificates as DER, the key's own first.
     pub(super) chain: Vec<Vec<u8>>,
 }
@@ -64,6 +68,19 @@ impl Curve {
 }
 
 impl PrivateKey {
+    /// What one signs with when only the key is known: the one algorithm that it fits, or of several that with
+    /// SHA-256, RSASSA-PKCS1-v1_5 before PSS, for that is what verifiers know.
+    pub(super) const fn usual_algorithm(&self) -> Algorithm {
+        match self {
+            Self::Rsa { pss_only: false, .. } => Algorithm::Rs256,
+            Self::Rsa { pss_only: true, .. } => Algorithm::Ps256,
+            Self::Ec { curve: Curve::P256, .. } => Algorithm::Es256,
+            Self::Ec { curve: Curve::P384, .. } => Algorithm::Es384,
+            Self::Ed25519(_) => Algorithm::EdDsa,
+            Self::Secret(_) => Algorithm::Hs256,
+        }
+    }
+
     /// The bits of the `SubjectPublicKeyInfo` of a certificate for this key; `None` for a shared secret.
     pub(super) fn public_key(&self) -> Option<&[u8]> {
         match self {
@@ -90,6 +107,6 @@ impl fmt::Display for PrivateKey {
 
 impl From<PrivateKey> for Loaded {
     fn from(key: PrivateKey) -> Self {
-        Self { key, kid: None, chain: Vec::new() }
+        Self { key, kid: None, alg: None, chain: Vec::new() }
     }
 }

@@ -36,13 +36,18 @@ impl SigningKey {
 
     /// Reads the configured key and checks that it fits the algorithm.
     ///
+    /// Without an algorithm, the key's own is pinned: a JWK's `alg`, else ES256, ES384 or EdDSA by its curve, RS256 for
+    /// RSA (PS256 where the key is for PSS only), HS256 for a shared secret.
+    ///
     /// # Errors
     /// [`Config`](countersign::ErrorKind::Config) when the key cannot be read or does not fit. The field is relative
     /// to the key's own setting (`passphrase`, or none), so put its name in front: `.map_err(|e| e.at("key"))`.
-    pub fn new(algorithm: Algorithm, config: &KeyConfig) -> Result<Self, Error> {
+    pub fn new(algorithm: impl Into<Option<Algorithm>>, config: &KeyConfig) -> Result<Self, Error> {
+        let algorithm = algorithm.into();
         let field = field(config);
         let in_field = |error| or_at(error, field);
         let mut loaded = load(algorithm, config).map_err(in_field)?;
+        let algorithm = algorithm.or(loaded.alg).unwrap_or_else(|| loaded.key.usual_algorithm());
         let mut in_chain = field;
         if let KeyConfig::Pem(PemKey { certificate: Some(text), .. })
         | KeyConfig::Jwk(JwkKey { certificate: Some(text), .. }) = config
@@ -119,7 +124,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-fn load(algorithm: Algorithm, config: &KeyConfig) -> Result<Loaded, Error> {
+fn load(algorithm: Option<Algorithm>, config: &KeyConfig) -> Result<Loaded, Error> {
     match config {
         KeyConfig::Text(key) => text::any(key.expose(), algorithm),
         KeyConfig::Pem(config) => text::from_pem(

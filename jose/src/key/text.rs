@@ -7,7 +7,7 @@ use crate::certificate::is_certificate;
 use crate::pem::{self, Block};
 
 /// Reads a key from text alone: PEM, JWK or JWK Set, told apart by how they begin.
-pub(super) fn any(text: &str, algorithm: Algorithm) -> Result<Loaded, Error> {
+pub(super) fn any(text: &str, algorithm: Option<Algorithm>) -> Result<Loaded, Error> {
     if !pem::is_pem(text) && text.trim_start().starts_with('{') {
         return jwk::read(text, None, algorithm);
     }
@@ -31,9 +31,9 @@ pub(super) fn from_pem(text: &str, passphrase: Option<&str>) -> Result<Loaded, E
         }
     }
     match (keys.as_slice(), passphrase) {
-        ([block], None) => Ok(Loaded { key: private_key(block, None)?, kid: None, chain }),
+        ([block], None) => Ok(Loaded { key: private_key(block, None)?, kid: None, alg: None, chain }),
         ([block], Some(_)) if block.label == "ENCRYPTED PRIVATE KEY" => {
-            Ok(Loaded { key: private_key(block, passphrase)?, kid: None, chain })
+            Ok(Loaded { key: private_key(block, passphrase)?, kid: None, alg: None, chain })
         }
         ([block], Some(_)) => {
             private_key(block, None)?;

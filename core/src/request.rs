@@ -1,0 +1,173 @@
+use abi_stable::StableAbi;
+use abi_stable::std_types::{ROption, RSlice, RStr};
+
+use crate::{Place, Secret};
+
+/// A request as a signing type sees it: borrowed views, the same in every home of a profile.
+///
+/// Path and query are as they will go over the wire (percent-encoded). The headers are those that are on the request
+/// when this profile's turn comes, in order, names in lower case.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy)]
+pub struct RequestHead<'a> {
+    method: RStr<'a>,
+    scheme: RStr<'a>,
+    authority: RStr<'a>,
+    path: RStr<'a>,
+    query: ROption<RStr<'a>>,
+    headers: RSlice<'a, HeaderView<'a>>,
+    body: ROption<RSlice<'a, u8>>,
+}
+
+impl<'a> RequestHead<'a> {
+    /// A request without query, headers and body.
+    pub fn new(method: &'a str, scheme: &'a str, authority: &'a str, path: &'a str) -> Self {
+        Self {
+            method: method.into(),
+            scheme: scheme.into(),
+            authority: authority.into(),
+            path: path.into(),
+            query: ROption::RNone,
+            headers: RSlice::EMPTY,
+            body: ROption::RNone,
+        }
+    }
+
+    /// With a query, without its `?`.
+    #[must_use]
+    pub fn with_query(mut self, query: Option<&'a str>) -> Self {
+        self.query = query.map(RStr::from).into();
+        self
+    }
+
+    /// With header fields.
+    #[must_use]
+    pub fn with_headers(mut self, headers: &'a [HeaderView<'a>]) -> Self {
+        self.headers = headers.into();
+        self
+    }
+
+    /// With the body, for profiles whose [`Inputs`](crate::Inputs) read it.
+    #[must_use]
+    pub fn with_body(mut self, body: Option<&'a [u8]>) -> Self {
+        self.body = body.map(RSlice::from).into();
+        self
+    }
+
+    /// The method, in capitals.
+    pub fn method(&self) -> &'a str {
+        self.method.as_str()
+    }
+
+    /// `http` or `https`.
+    pub fn scheme(&self) -> &'a str {
+        self.scheme.as_str()
+    }
+
+    /// Host and, where it is not the scheme's own, port (RFC 9110 §7.2).
+    pub fn authority(&self) -> &'a str {
+        self.authority.as_str()
+    }
+
+    /// The path; never empty.
+    pub fn path(&self) -> &'a str {
+        self.path.as_str()
+    }
+
+    /// The query without its `?`, if the URL has one.
+    pub fn query(&self) -> Option<&'a str> {
+        self.query.into_option().map(|query| query.as_str())
+    }
+
+    /// The header fields.
+    pub fn headers(&self) -> &'a [HeaderView<'a>] {
+        self.headers.as_slice()
+    }
+
+    /// The values of a header field, in order; the name in lower case.
+    pub fn header<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.headers().iter().filter(move |header| header.name() == name).map(HeaderView::value)
+    }
+
+    /// The body: `None` when the profile did not declare that it reads it.
+    pub fn body(&self) -> Option<&'a [u8]> {
+        self.body.into_option().map(|body| body.as_slice())
+    }
+}
+
+/// One header field, borrowed.
+#[repr(C)]
+#[derive(StableAbi, Clone, Copy)]
+pub struct HeaderView<'a> {
+    name: RStr<'a>,
+    value: RSlice<'a, u8>,
+}
+
+impl<'a> HeaderView<'a> {
+    /// A field; the name in lower case.
+    pub fn new(name: &'a str, value: &'a [u8]) -> Self {
+        Self { name: name.into(), value: value.into() }
+    }
+
+    /// The name, in lower case.
+    pub fn name(&self) -> &'a str {
+        self.name.as_str()
+    }
+
+    /// The value.
+    pub fn value(&self) -> &'a [u8] {
+        self.value.as_slice()
+    }
+}
+
+/// What a signature adds to a request. The host validates all of it before it places any.
+///
+/// # Example
+/// ```
+/// use countersign::Edits;
+///
+/// let edits = Edits::header("x-signature", "c2ln").and_header("x-date", "20261123T120000Z");
+/// ```
+#[derive(Debug, Default)]
+pub struct Edits(Vec<(Place, String, Secret)>);
+
+impl Edits {
+    /// Nothing to add.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds a header, in place of one of that name.
+    pub fn header(name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        Self::none().and(Place::Header, name, value)
+    }
+
+    /// Adds a query parameter.
+    pub fn query(name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        Self::none().and(Place::Query, name, value)
+    }
+
+    /// One more header.
+    #[must_use]
+    pub fn and_header(self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.and(Place::Header, name, value)
+    }
+
+    /// One more query parameter.
+    #[must_use]
+    pub fn and_query(self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.and(Place::Query, name, value)
+    }
+
+    /// One more value at a place that settings decide.
+    #[must_use]
+    pub fn and(mut self, place: Place, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.0.push((place, name.into(), value.into()));
+        self
+    }
+
+    /// What is added, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Place, &str, &str)> {
+        self.0.iter().map(|(place, name, value)| (*place, name.as_str(), value.expose().as_str()))
+    }
+}

@@ -1,0 +1,4 @@
+//! Gives every outbound call its credentials.
+
+pub mod acquire;
+pub mod config;

@@ -45,7 +45,7 @@ impl LocalProfile {
                 Step::Failed(error) => return Err(error),
                 Step::Need(need) => self.meet(need).await,
             };
-            step = flow.resume(Resume { now: self.clock.wall(), event });
+            step = flow.resume(Resume { now: self.clock.tick().wall, event });
         }
         match step {
             Step::Done(credential) => Ok(credential),

@@ -10,13 +10,13 @@ use crate::transport::{Transport, unreachable};
 
 /// Bounds of one exchange.
 #[derive(Debug, Clone, Copy)]
-pub struct ExchangeLimits {
+pub(crate) struct ExchangeLimits {
     /// From the first byte sent to the last one received.
-    pub deadline: Duration,
+    pub(crate) deadline: Duration,
     /// The longest body that is read, in bytes.
-    pub body: usize,
+    pub(crate) body: usize,
     /// Whether plain `http` may leave this machine.
-    pub allow_http: bool,
+    pub(crate) allow_http: bool,
 }
 
 impl Default for ExchangeLimits {

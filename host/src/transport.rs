@@ -12,6 +12,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What connections need beyond the defaults.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Options<'a> {
+    /// Certificate authorities besides the system's, as a PEM bundle.
+    pub(crate) roots: Option<&'a [u8]>,
+    /// A client certificate and its private key, PEM.
+    pub(crate) identity: Option<&'a [u8]>,
+    /// A proxy in place of those of the environment.
+    pub(crate) proxy: Option<&'a Origin>,
+}
+
 /// A pair of HTTP clients that never follow redirects: one honours the proxies of the environment
 /// (`HTTPS_PROXY`, `NO_PROXY`, …), one connects directly, for servers on this machine.
 #[derive(Debug, Clone)]
@@ -21,12 +32,12 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Clients that trust the system's roots and, if given, those of a PEM bundle.
+    /// Clients that trust the system's roots and those of `options`.
     ///
     /// # Errors
-    /// [`Config`](countersign::ErrorKind::Config) when the bundle holds no certificate or TLS cannot be set up.
-    pub(crate) fn new(extra_roots: Option<&[u8]>, identity: Option<&[u8]>) -> Result<Self, Error> {
-        let roots = match extra_roots {
+    /// [`Config`](countersign::ErrorKind::Config) when the options do not fit or TLS cannot be set up.
+    pub(crate) fn new(options: Options<'_>) -> Result<Self, Error> {
+        let roots = match options.roots {
             None => Vec::new(),
             Some(pem) => match Certificate::from_pem_bundle(pem) {
                 Ok(roots) if !roots.is_empty() => roots,
@@ -42,8 +53,12 @@ impl Transport {
                 .tls_certs_merge(roots.iter().cloned());
             if !proxied {
                 builder = builder.no_proxy();
+            } else if let Some(proxy) = options.proxy {
+                let proxy = reqwest::Proxy::all(proxy.to_string())
+                    .map_err(|_| Error::config("the proxy is not usable"))?;
+                builder = builder.proxy(proxy);
             }
-            if let Some(pem) = identity {
+            if let Some(pem) = options.identity {
                 let identity = reqwest::Identity::from_pem(pem)
                     .map_err(|_| Error::config("the client certificate and its key are not usable together"))?;
                 builder = builder.identity(identity);

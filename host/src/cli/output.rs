@@ -26,6 +26,12 @@ impl Paint {
         Self(io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
     }
 
+    /// Never colours.
+    #[cfg(test)]
+    pub(crate) const fn none() -> Self {
+        Self(false)
+    }
+
     pub(crate) fn bold(self, text: impl fmt::Display) -> String {
         self.with("1", text)
     }

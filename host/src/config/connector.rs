@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use super::rejection::Rejection;
-use super::url::BaseUrl;
+use crate::connector::BaseUrl;
 use super::{Findings, Site, name};
 
 /// `[connectors.NAME]`: one upstream API and what its calls carry.

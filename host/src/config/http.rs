@@ -4,7 +4,7 @@ use std::time::Duration;
 use countersign::Origin;
 
 use super::reader::Reader;
-use super::url::BaseUrl;
+use crate::connector::BaseUrl;
 use super::{Findings, Site};
 
 /// `[http]`: how the host talks to token endpoints.
@@ -45,7 +45,7 @@ impl HttpConfig {
 fn proxy(reader: &mut Reader<'_>) -> Option<Origin> {
     let url = BaseUrl::parse(reader.string("proxy")?);
     match url {
-        Ok(url) if url.path().is_empty() => return Some(url.origin().clone()),
+        Ok(url) if url.prefix().is_empty() => return Some(url.origin().clone()),
         Ok(_) => reader.fault("proxy", "has a path; a proxy is only scheme, host and port", None),
         Err(message) => reader.fault("proxy", message, None),
     }

@@ -23,12 +23,12 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod tree;
-mod url;
 
 pub use connector::ConnectorConfig;
 pub use document::{Config, Document, Types};
 pub use finding::{Finding, Findings, Severity};
 pub use http::HttpConfig;
+pub(crate) use name::nearest;
 pub use plugins::{PluginConfig, PluginsConfig, plugin_name};
 pub use profile::ProfileConfig;
 pub use rejection::{Rejection, Replay};
@@ -37,4 +37,3 @@ pub use settings::{Resolved, Settings};
 pub use site::Site;
 pub use sources::{Sources, Watched, escape};
 pub use store::StoreConfig;
-pub use url::BaseUrl;

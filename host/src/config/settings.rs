@@ -73,6 +73,18 @@ impl Settings {
         }
     }
 
+    /// A digest of the settings as they are written, sources unresolved: it changes when the profile is told to be
+    /// another one, and not when a secret is rotated behind its source.
+    pub fn fingerprint(&self) -> String {
+        let mut text = zeroize::Zeroizing::new(String::new());
+        for entry in self.site.table().iter().filter(|entry| !profile::KEYS.contains(&&*entry.key)) {
+            text.push_str(&entry.key);
+            written(&entry.node.value, &mut text);
+        }
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+        digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Where the profile's table stands.
     pub const fn site(&self) -> &Site {
         &self.site
@@ -96,6 +108,33 @@ impl Drop for Resolved {
 impl fmt::Debug for Resolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolved").field("watched", &self.watched).finish_non_exhaustive()
+    }
+}
+
+/// An unambiguous rendering of a value.
+fn written(value: &Value, text: &mut String) {
+    match value {
+        Value::String(string) => {
+            text.push_str(&format!("s{}:", string.expose().len()));
+            text.push_str(string.expose());
+        }
+        Value::Integer(number) => text.push_str(&format!("i{number};")),
+        Value::Float(number) => text.push_str(&format!("f{number};")),
+        Value::Boolean(value) => text.push_str(&format!("b{value};")),
+        Value::Datetime(time) => text.push_str(&format!("d{time};")),
+        Value::Array(items) => {
+            text.push('[');
+            items.iter().for_each(|item| written(&item.value, text));
+            text.push(']');
+        }
+        Value::Table(table) => {
+            text.push('{');
+            for entry in table.iter() {
+                text.push_str(&format!("k{}:{}", entry.key.len(), entry.key));
+                written(&entry.node.value, text);
+            }
+            text.push('}');
+        }
     }
 }
 

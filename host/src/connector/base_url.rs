@@ -15,32 +15,46 @@ pub struct BaseUrl {
     scheme: Scheme,
     /// The authority as it was written, for a comparison without parsing.
     authority: String,
+    /// The authority as clients send it.
+    host: String,
     /// The path without a slash at its end: empty for the whole origin.
     prefix: String,
 }
 
 impl BaseUrl {
-    /// Parses a connector's `base_url`.
+    /// Reads an absolute `http` or `https` URL without user, query and fragment.
     ///
     /// # Errors
-    /// [`Config`](countersign::ErrorKind::Config) when it is not an absolute http(s) URL, carries a user, a query or a
-    /// fragment, or has dot segments.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    /// What is wrong; the URL itself is not repeated.
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.contains('#') {
-            return Err(Error::config("has a fragment; a base URL ends with its path"));
+            return Err("has a fragment (`#…`); leave it out".into());
         }
-        let uri: Uri = text.parse().map_err(|_| Error::config("is not a URL"))?;
-        let origin = Origin::of(&uri)?;
+        let uri: Uri = text.parse().map_err(|_| "is not a URL; it looks like `https://host/path`")?;
+        let origin = Origin::of(&uri).map_err(|error| error.message().to_owned())?;
+        let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        if authority.ends_with(':') {
+            return Err("has a `:` without a port".into());
+        }
+        if authority.contains(':') && !authority.ends_with(']') && uri.port_u16().is_none_or(|port| port == 0) {
+            return Err("has a port beyond 1 to 65535".into());
+        }
         if uri.query().is_some() {
-            return Err(Error::config("has a query; a base URL ends with its path"));
+            return Err("has a query (`?…`); leave it out".into());
         }
-        let prefix = uri.path().trim_end_matches('/').to_owned();
-        if has_dot_segments(&prefix) {
-            return Err(Error::config("has `.` or `..` in its path"));
+        let prefix = uri.path().strip_suffix('/').unwrap_or(uri.path());
+        if let Some(fault) = path_fault(prefix) {
+            return Err(fault.into());
         }
         let scheme = if origin.is_https() { Scheme::HTTPS } else { Scheme::HTTP };
-        let authority = uri.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default();
-        Ok(Self { origin, scheme, authority, prefix })
+        let rendered = origin.to_string();
+        let host = rendered.split_once("://").map_or("", |(_, host)| host);
+        Ok(Self { scheme, authority: authority.to_owned(), host: host.to_owned(), prefix: prefix.to_owned(), origin })
+    }
+
+    /// Host and, where it is not the scheme's own, port: the `Host` of requests (RFC 9110 §7.2).
+    pub fn authority(&self) -> &str {
+        &self.host
     }
 
     /// The origin.
@@ -97,6 +111,18 @@ impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.origin, self.prefix)
     }
+}
+
+/// Spellings of a base path by which something else could be reached than what it seems.
+fn path_fault(path: &str) -> Option<&'static str> {
+    let lower = path.to_ascii_lowercase();
+    if lower.contains("%2f") || lower.contains("%5c") || lower.contains('\\') {
+        return Some("has an encoded slash or a backslash in its path");
+    }
+    if has_dot_segments(path) {
+        return Some("has a `.` or `..` segment in its path");
+    }
+    path.contains("//").then_some("has an empty segment (`//`) in its path")
 }
 
 /// Whether some server could read `.` or `..` segments out of a path.
@@ -179,8 +205,34 @@ mod tests {
     }
 
     #[test]
-    fn a_base_url_is_checked_when_parsed() {
-        for text in ["orders.example", "ftp://a.example", "https://u:p@a.example", "https://a.example/x?y", "/x", "https://a.example/x#y", "https://a.example/a/../b"] {
+    fn base_urls_are_an_origin_and_a_path() {
+        let url = BaseUrl::parse("https://Orders.example/api/v1/").unwrap();
+        assert_eq!((url.origin().host(), url.prefix()), ("orders.example", "/api/v1"));
+        assert_eq!(BaseUrl::parse("https://a.example/").unwrap().prefix(), "");
+        assert_eq!(BaseUrl::parse("http://[::1]:80").unwrap().to_string(), "http://[::1]");
+    }
+
+    #[test]
+    fn what_could_mean_two_things_is_refused() {
+        for text in [
+            "",
+            "orders.example",
+            "/api",
+            "ftp://orders.example",
+            "https://user@orders.example",
+            "https://user:password@orders.example",
+            "https://orders.example/?x=1",
+            "https://orders.example/#x",
+            "https://orders.example/a/../b",
+            "https://orders.example/a/%2E%2e/b",
+            "https://orders.example/a%2fb",
+            "https://orders.example/a//b",
+            "https://orders.example//",
+            "https://orders.example:",
+            "https://orders.example:0",
+            "https://orders.example:65536",
+            "https://orders.example/ü x",
+        ] {
             assert!(BaseUrl::parse(text).is_err(), "{text}");
         }
     }

@@ -123,7 +123,8 @@ impl Document {
     /// Everything that is wrong in that table.
     pub fn plugins(&self) -> Result<PluginsConfig, Findings> {
         let mut findings = Findings::new();
-        let plugins = PluginsConfig::of(self.section("plugins", &mut findings).as_ref(), &self.root, &mut findings);
+        let plugins =
+            PluginsConfig::of(self.section("plugins", &mut findings).as_ref(), &self.root, &mut findings);
         findings.or(plugins)
     }
 
@@ -188,7 +189,7 @@ impl Document {
                         continue;
                     }
                 },
-                None => format!("expected a table `[{path}]`, found {}", entry.node.kind()),
+                None => format!("expected table `[{path}]`, found {}", entry.node.kind()),
             };
             findings.push(self.root.at_place(entry.place, &path, fault));
         }

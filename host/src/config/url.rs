@@ -28,7 +28,8 @@ impl BaseUrl {
         if authority.ends_with(':') {
             return Err("has a `:` without a port".into());
         }
-        if authority.contains(':') && !authority.ends_with(']') && uri.port_u16().is_none_or(|port| port == 0) {
+        if authority.contains(':') && !authority.ends_with(']') && uri.port_u16().is_none_or(|port| port == 0)
+        {
             return Err("has a port beyond 1 to 65535".into());
         }
         if uri.query().is_some() {

@@ -65,7 +65,11 @@ fn connector(
 fn base_url(reader: &mut Reader<'_>) -> Option<BaseUrl> {
     let allow_http = reader.boolean("allow_http").unwrap_or(false);
     if reader.node("base_url").is_none() {
-        reader.fault("", "lacks `base_url`", Some("name the API: `base_url = \"https://orders.example/api\"`"));
+        reader.fault(
+            "",
+            "lacks `base_url`",
+            Some("name the API: `base_url = \"https://orders.example/api\"`"),
+        );
         return None;
     }
     let url = match BaseUrl::parse(reader.string("base_url")?) {

@@ -7,13 +7,15 @@ use std::time::Duration;
 /// What is wrong and how to write it; the text itself is not repeated.
 pub(crate) fn parse(text: &str) -> Result<Duration, &'static str> {
     const FORM: &str = "is not a duration; write `30s`, `5m`, `1h30m` or `250ms`";
-    const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+    const UNITS: [(&str, u64); 5] =
+        [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
     let mut rest = text;
     let mut units = UNITS.iter();
     let mut milliseconds: u64 = 0;
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or("lacks a unit; write `30s`, `5m` or `250ms`")?;
+        let digits =
+            rest.find(|c: char| !c.is_ascii_digit()).ok_or("lacks a unit; write `30s`, `5m` or `250ms`")?;
         let (number, tail) = rest.split_at(digits);
         let unit = tail.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit);
@@ -48,7 +50,9 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in ["", "5", "m", "5 m", "-5m", "5x", "1m1h", "1s1s", "99999999999999999999s", "5m3", "1.5s", "٣s"] {
+        for text in
+            ["", "5", "m", "5 m", "-5m", "5x", "1m1h", "1s1s", "99999999999999999999s", "5m3", "1.5s", "٣s"]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(parse("18446744073709551615d").is_err());

@@ -62,7 +62,11 @@ fn folder(site: &Site, findings: &mut Findings) -> Option<PathBuf> {
     let mut reader = Reader::of_known(site, findings);
     let dir = reader.path("dir")?;
     if !dir.is_dir() {
-        reader.fault("dir", format!("there is no folder {}", dir.display()), Some("make it, or leave `dir` out"));
+        reader.fault(
+            "dir",
+            format!("there is no folder {}", dir.display()),
+            Some("make it, or leave `dir` out"),
+        );
     }
     Some(dir)
 }
@@ -72,10 +76,11 @@ fn entries(site: &Site, findings: &mut Findings) -> Vec<PluginConfig> {
     for entry in site.table().iter().filter(|entry| &*entry.key != "dir") {
         let key = &*entry.key;
         let Value::Table(table) = &entry.node.value else {
-            findings.push(
-                site.at_place(entry.place, key, "is not known here")
-                    .with_help(name::suggestion(key, &["dir"], "")),
-            );
+            findings.push(site.at_place(entry.place, key, "is not known here").with_help(name::suggestion(
+                key,
+                &["dir"],
+                "",
+            )));
             continue;
         };
         let fault = if RESERVED.contains(&key) { Some("is a reserved name") } else { name::fault(key) };

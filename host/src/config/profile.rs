@@ -37,12 +37,7 @@ struct Known<'t> {
     checks: HashMap<String, Option<Arc<Check>>>,
 }
 
-fn profile(
-    name: &str,
-    site: &Site,
-    known: &mut Known<'_>,
-    findings: &mut Findings,
-) -> Option<ProfileConfig> {
+fn profile(name: &str, site: &Site, known: &mut Known<'_>, findings: &mut Findings) -> Option<ProfileConfig> {
     let mut reader = Reader::of_known(site, findings);
     let lifetime = reader.duration("default_lifetime", Duration::from_secs(86_400));
     if reader.node("type").is_none() {

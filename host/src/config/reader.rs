@@ -18,8 +18,11 @@ impl<'a> Reader<'a> {
     pub(crate) fn new(site: &'a Site, keys: &[&str], findings: &'a mut Findings) -> Self {
         for entry in site.table().iter().filter(|entry| !keys.contains(&&*entry.key)) {
             findings.push(
-                site.at_place(entry.place, &entry.key, "is not known here")
-                    .with_help(name::suggestion(&entry.key, keys, "this table has no settings")),
+                site.at_place(entry.place, &entry.key, "is not known here").with_help(name::suggestion(
+                    &entry.key,
+                    keys,
+                    "this table has no settings",
+                )),
             );
         }
         Self::of_known(site, findings)
@@ -44,16 +47,11 @@ impl<'a> Reader<'a> {
     }
 
     /// A value of one kind; another kind is a finding.
-    fn of_kind<T>(
-        &mut self,
-        key: &str,
-        kind: &str,
-        take: impl FnOnce(&'a Value) -> Option<T>,
-    ) -> Option<T> {
+    fn of_kind<T>(&mut self, key: &str, kind: &str, take: impl FnOnce(&'a Value) -> Option<T>) -> Option<T> {
         let node = self.node(key)?;
         let value = take(&node.value);
         if value.is_none() {
-            self.fault(key, format!("expected a {kind}, found {}", node.kind()), None);
+            self.fault(key, format!("expected {kind}, found {}", node.kind()), None);
         }
         value
     }
@@ -90,7 +88,7 @@ impl<'a> Reader<'a> {
             match item.as_str() {
                 Some(text) if self.refuse_source(&field, text) => texts.push(text),
                 Some(_) => {}
-                None => self.fault(&field, format!("expected a string, found {}", item.kind()), None),
+                None => self.fault(&field, format!("expected string, found {}", item.kind()), None),
             }
         }
         Some(texts)
@@ -180,6 +178,9 @@ pub(crate) fn io_words(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "there is no such file".to_owned(),
         ErrorKind::PermissionDenied => "may not be read by this user".to_owned(),
-        kind => format!("cannot be read: {kind}"),
+        _ => {
+            let words = error.to_string();
+            words.split(" (os error").next().unwrap_or_default().to_lowercase()
+        }
     }
 }

@@ -67,11 +67,19 @@ impl Rejection {
 fn statuses(reader: &mut Reader<'_>) -> Option<Vec<StatusCode>> {
     let node = reader.node("status")?;
     let Value::Array(items) = &node.value else {
-        reader.fault("status", format!("expected an array of numbers, found {}", node.kind()), Some("write `[401]`"));
+        reader.fault(
+            "status",
+            format!("expected array of integers, found {}", node.kind()),
+            Some("write `[401]`"),
+        );
         return None;
     };
     if items.is_empty() {
-        reader.fault("status", "names no status, so nothing would ever be a rejection", Some("write `[401]`"));
+        reader.fault(
+            "status",
+            "names no status, so nothing would ever be a rejection",
+            Some("write `[401]`"),
+        );
     }
     let mut statuses = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {

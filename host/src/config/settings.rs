@@ -173,7 +173,9 @@ impl Filling<'_> {
                 .collect(),
             Value::Table(table) => table
                 .iter()
-                .map(|entry| (entry.key.to_string(), self.value(&entry.node, &format!("{path}.{}", entry.key))))
+                .map(|entry| {
+                    (entry.key.to_string(), self.value(&entry.node, &format!("{path}.{}", entry.key)))
+                })
                 .collect::<Map<_, _>>()
                 .into(),
         }

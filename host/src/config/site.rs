@@ -38,11 +38,8 @@ impl Site {
 
     /// A finding about a key of the table that `table` names (empty: this one), rather than about its value.
     pub(crate) fn finding_at_key(&self, table: &str, key: &str, message: impl Into<String>) -> Finding {
-        let table_node = if table.is_empty() {
-            Some(&self.table)
-        } else {
-            self.node(table).ok().and_then(Node::as_table)
-        };
+        let table_node =
+            if table.is_empty() { Some(&self.table) } else { self.node(table).ok().and_then(Node::as_table) };
         let place = table_node.and_then(|table| table.get(key)).map_or(self.place, |entry| entry.place);
         self.at_place(place, &join(table, key), message)
     }

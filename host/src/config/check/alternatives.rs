@@ -21,7 +21,8 @@ pub(super) enum Verdict<'e> {
 pub(super) fn likeliest<'e>(branches: &'e [Branch], at: &'e Location, found: &Json) -> Verdict<'e> {
     let of_type: Vec<&Branch> = branches.iter().filter(|branch| wrong_types(branch, at).is_none()).collect();
     if of_type.is_empty() {
-        let types: Vec<&str> = branches.iter().filter_map(|branch| wrong_types(branch, at)).flatten().collect();
+        let types: Vec<&str> =
+            branches.iter().filter_map(|branch| wrong_types(branch, at)).flatten().collect();
         return Verdict::Say(at, words::expected(&types, found));
     }
     let meant: Vec<&Branch> =

@@ -18,7 +18,10 @@ fn collect<'s>(root: &'s Json, schema: &'s Json, depth: usize, keys: &mut Vec<&'
     }
     let target = schema.get("$ref").and_then(Json::as_str).and_then(|target| target.strip_prefix('#'));
     let target = target.and_then(|target| root.pointer(target));
-    let parts = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|keyword| schema.get(keyword)?.as_array()).flatten();
+    let parts = ["allOf", "anyOf", "oneOf"]
+        .into_iter()
+        .filter_map(|keyword| schema.get(keyword)?.as_array())
+        .flatten();
     let branches = ["if", "then", "else"].into_iter().filter_map(|keyword| schema.get(keyword));
     for part in parts.chain(branches).chain(target) {
         collect(root, part, depth - 1, keys);

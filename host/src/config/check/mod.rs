@@ -12,7 +12,7 @@ use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::Value as Json;
 
 use self::alternatives::Verdict;
-use super::name;
+use super::{name, profile};
 
 /// A type's schema, made ready once for all profiles of the type.
 pub(crate) struct Check {
@@ -43,7 +43,9 @@ impl Check {
             .with_pattern_options(PatternOptions::regex())
             .offline()
             .build(schema)
-            .map_err(|error| format!("the schema of the type {type_name} is broken at `{}`", error.instance_path()))?;
+            .map_err(|error| {
+                format!("the schema of the type {type_name} is broken at `{}`", error.instance_path())
+            })?;
         Ok(Self { type_name: type_name.into(), schema: schema.clone(), validator })
     }
 
@@ -97,7 +99,10 @@ impl Check {
     }
 
     fn unknown(&self, error: &ValidationError<'_>, path: &str, keys: &[String], problems: &mut Vec<Problem>) {
-        let known = self.known_keys(error);
+        let mut known = self.known_keys(error);
+        if path.is_empty() {
+            known.extend(profile::KEYS);
+        }
         for key in keys {
             let help = name::suggestion(key, &known, "this table has no settings");
             let (path, key) = (path.to_owned(), Some(key.clone()));

@@ -29,7 +29,9 @@ pub(super) fn of(kind: &Kind, found: &Json) -> String {
         Kind::MinProperties { limit: 1 } => "is empty".to_owned(),
         Kind::MinProperties { limit } => format!("has fewer than {limit} settings"),
         Kind::UniqueItems => "has an item twice".to_owned(),
-        Kind::OneOfMultipleValid { .. } => "fits several alternatives at once; keep the settings of one".to_owned(),
+        Kind::OneOfMultipleValid { .. } => {
+            "fits several alternatives at once; keep the settings of one".to_owned()
+        }
         Kind::PropertyNames { .. } => "has a key of a form that is not possible here".to_owned(),
         kind => format!("is refused by `{}` of the type's schema", kind.keyword()),
     }

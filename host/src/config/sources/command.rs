@@ -28,7 +28,12 @@ pub(super) fn output(line: &str, folder: &Path, deadline: Duration) -> Result<Se
         true => Command::new(std::path::absolute(folder.join(program)).unwrap_or_else(|_| program.into())),
         false => Command::new(program),
     };
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0);
     if !folder.as_os_str().is_empty() {
         command.current_dir(folder);
     }
@@ -46,8 +51,9 @@ pub(super) fn output(line: &str, folder: &Path, deadline: Duration) -> Result<Se
     drop(running);
     match (printed, ended) {
         (Ok(printed), Ok(Some(status))) if status.success() => {
-            let text = std::str::from_utf8(printed.expose())
-                .map_err(|_| Fault::new(format!("the program `{shown}` printed something that is not UTF-8")))?;
+            let text = std::str::from_utf8(printed.expose()).map_err(|_| {
+                Fault::new(format!("the program `{shown}` printed something that is not UTF-8"))
+            })?;
             trimmed(text, || format!("the program `{shown}` printed nothing"))
         }
         (Ok(_), Ok(Some(status))) => Err(Fault::with_help(
@@ -239,7 +245,7 @@ mod tests {
             ("sh -c 'echo canary; echo canary >&2; exit 3'", "exit status 3"),
             ("sh -c 'echo canary; kill -9 $$'", "signal 9"),
             ("no-such-program-here", "there is no such program"),
-            ("/etc/hostname", "may not be executed"),
+            ("/etc/passwd", "may not be executed"),
             ("true", "printed nothing"),
             ("head -c 70000 /dev/zero", "more than 64 KiB"),
             ("printf '\\377'", "not UTF-8"),

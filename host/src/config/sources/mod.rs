@@ -19,8 +19,8 @@ use base64::engine::general_purpose::STANDARD;
 use countersign::Secret;
 
 pub(crate) use file::read;
-pub(crate) use text::{Piece, Source, parse};
 pub use text::escape;
+pub(crate) use text::{Piece, Source, parse};
 pub use watched::Watched;
 
 use super::reader::beside;
@@ -69,9 +69,7 @@ impl Sources {
     }
 
     /// As [`system`](Sources::system), with another environment for `${env:…}`.
-    pub fn with_environment(
-        environment: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn with_environment(environment: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static) -> Self {
         Self {
             environment: Box::new(environment),
             deadline: Duration::from_secs(10),

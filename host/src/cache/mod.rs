@@ -6,6 +6,7 @@ mod backoff;
 mod clock;
 mod contain;
 mod counters;
+mod file_store;
 mod flight;
 mod key;
 mod life;
@@ -17,10 +18,13 @@ mod snapshot;
 mod store;
 mod sync;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 pub use backoff::{Failure, Jitter};
 pub use clock::{Clock, GRANULARITY_MS, ManualClock, Moment, Ticker};
 pub use counters::Counts;
+pub use file_store::FileStore;
 pub use life::Life;
 pub use placed::Placed;
 pub use profile::{Environment, Outcome, ProfileCache, Settings, Status};

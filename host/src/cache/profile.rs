@@ -199,9 +199,16 @@ impl ProfileCache {
     }
 }
 
+impl ProfileCache {
+    /// Ends the conversations under way, and begins no more: callers without a credential are told so.
+    pub fn close(&self) {
+        self.shared.tasks.close();
+    }
+}
+
 impl Drop for ProfileCache {
     fn drop(&mut self) {
-        self.shared.tasks.close();
+        self.close();
     }
 }
 

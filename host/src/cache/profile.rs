@@ -73,6 +73,13 @@ pub(crate) struct Shared {
     pub(crate) tasks: Tasks,
 }
 
+impl Shared {
+    pub(crate) fn new(name: Arc<str>, environment: Environment) -> Self {
+        let Environment { clock, store, jitter, runtime } = environment;
+        Self { name, clock, store, jitter, counters: Counters::default(), tasks: Tasks::on(runtime) }
+    }
+}
+
 /// The time of one set of settings. What was obtained under it goes when it goes.
 struct Epoch {
     number: u64,
@@ -94,9 +101,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 impl ProfileCache {
     /// An empty cache; `name` is the profile's, for logs. Nothing is spawned and nothing acquired before it is used.
     pub fn new(name: impl Into<Arc<str>>, settings: Settings, environment: Environment) -> Self {
-        let Environment { clock, store, jitter, runtime } = environment;
-        let (counters, tasks) = (Counters::default(), Tasks::on(runtime));
-        let shared = Arc::new(Shared { name: name.into(), clock, store, jitter, counters, tasks });
+        let shared = Arc::new(Shared::new(name.into(), environment));
         let front = Arc::new(Front::replicated(0));
         let epoch = ArcSwap::from_pointee(Epoch::new(0, settings, &shared, &front));
         Self { front, shared, epoch, replacing: Mutex::new(()) }
@@ -199,9 +204,16 @@ impl ProfileCache {
     }
 }
 
+impl ProfileCache {
+    /// Ends the conversations under way, and begins no more: callers without a credential are told so.
+    pub fn close(&self) {
+        self.shared.tasks.close();
+    }
+}
+
 impl Drop for ProfileCache {
     fn drop(&mut self) {
-        self.shared.tasks.close();
+        self.close();
     }
 }
 

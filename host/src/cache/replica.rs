@@ -18,17 +18,17 @@ pub(crate) struct Front {
     /// The settings that may write here; others came too late.
     epoch: Mutex<u64>,
     /// Where each thread keeps its replica, if this credential has replicas.
-    place: Option<Place>,
+    index: Option<Index>,
 }
 
 impl Front {
     pub(crate) fn replicated(epoch: u64) -> Self {
-        Self { place: Some(Place::take()), ..Self::single(epoch) }
+        Self { index: Some(Index::take()), ..Self::single(epoch) }
     }
 
     pub(crate) const fn single(epoch: u64) -> Self {
         let (generation, attention) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { generation, attention, epoch: Mutex::new(epoch), place: None }
+        Self { generation, attention, epoch: Mutex::new(epoch), index: None }
     }
 
     pub(crate) fn attention(&self) -> u64 {
@@ -88,17 +88,17 @@ impl Front {
             return None;
         }
         let generation = self.generation.load(Ordering::Acquire);
-        let place = self.place.as_ref()?;
+        let index = self.index.as_ref()?;
         REPLICAS
             .try_with(|replicas| {
-                if let Some(Some(replica)) = replicas.borrow().get(place.0)
+                if let Some(Some(replica)) = replicas.borrow().get(index.0)
                     && replica.generation.0.get() == generation
                 {
                     return replica.place(headers);
                 }
                 let snapshot = current().filter(|snapshot| snapshot.generation().0.get() == generation)?;
                 let mut replicas = replicas.borrow_mut();
-                place.put(&mut replicas, Replica::of(&snapshot, tally)).place(headers)
+                index.put(&mut replicas, Replica::of(&snapshot, tally)).place(headers)
             })
             .ok()
             .flatten()
@@ -106,7 +106,7 @@ impl Front {
 }
 
 thread_local! {
-    /// By [`Place`]. What is out of date is replaced at its next use.
+    /// By [`Index`]. What is out of date is replaced at its next use, and lies there until then.
     static REPLICAS: RefCell<Vec<Option<Replica>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -136,17 +136,17 @@ impl Replica {
 
 /// An index into each thread's replicas, reused when its owner is gone.
 #[derive(Debug)]
-struct Place(usize);
+struct Index(usize);
 
-/// Places that were given back, and the first that was never given.
-static PLACES: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
+/// Indices that were given back, and the first that was never given.
+static INDICES: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
 
-impl Place {
+impl Index {
     fn take() -> Self {
-        let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
-        Self(places.0.pop().unwrap_or_else(|| {
-            places.1 += 1;
-            places.1 - 1
+        let mut indices = INDICES.lock().unwrap_or_else(PoisonError::into_inner);
+        Self(indices.0.pop().unwrap_or_else(|| {
+            indices.1 += 1;
+            indices.1 - 1
         }))
     }
 
@@ -158,8 +158,8 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Index {
     fn drop(&mut self) {
-        PLACES.lock().unwrap_or_else(PoisonError::into_inner).0.push(self.0);
+        INDICES.lock().unwrap_or_else(PoisonError::into_inner).0.push(self.0);
     }
 }

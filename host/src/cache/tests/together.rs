@@ -1,5 +1,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+<<<<<<< HEAD
+=======
+use super::key::Key;
+use super::replica::Front;
+use super::slot::Slot;
+>>>>>>> cache
 use super::*;
 
 /// A thousand callers, all waiting.
@@ -24,6 +30,23 @@ async fn a_thousand_callers_at_a_cold_start_make_one_acquire() {
     assert_eq!(rig.issuer.calls(), 1);
 }
 
+<<<<<<< HEAD
+=======
+/// A caller may look before a flight lands and join after: then it begins a flight that has nothing to do.
+#[tokio::test]
+async fn who_joins_too_late_gets_what_just_landed() {
+    for issuer in [Issuer::hourly(), Issuer::failing(Error::denied("no"))] {
+        let (issuer, clock) = (Arc::new(issuer), Clock::manual(at(1_000_000)));
+        let shared = Shared::new("crm".into(), environment(&clock, Arc::new(MemoryStore::new())));
+        let (settings, front) = (Arc::new(settings(&issuer)), Arc::new(Front::single(0)));
+        let slot = Arc::new(Slot::new(Arc::new(shared), settings, 0, Key::sole(), front));
+        let first = slot.obtain_together().await.map(|snapshot| snapshot.generation());
+        let second = slot.obtain_together().await.map(|snapshot| snapshot.generation());
+        assert_eq!((first, issuer.calls()), (second, 1));
+    }
+}
+
+>>>>>>> cache
 #[tokio::test]
 async fn a_failure_is_told_to_all_and_tried_once_in_each_window() {
     let rig = Rig::new(Issuer::failing(Error::unavailable("the issuer is down")).held());

@@ -69,7 +69,7 @@ impl Registry {
     pub fn home(&self, name: &str) -> Option<Home<'_>> {
         self.types.get(name).map(|entry| match entry {
             Entry::BuiltIn(_) => Home::BuiltIn,
-            Entry::Plugin(plugin, _) => Home::Plugin(plugin.file()),
+            Entry::Plugin(plugin, _) => Home::Plugin(&plugin.file().path),
         })
     }
 

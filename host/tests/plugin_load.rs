@@ -3,6 +3,8 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use countersign::testing::{Answer, ScriptedHost};
@@ -30,7 +32,8 @@ fn faulty(act: &str) -> Result<Box<dyn Profile>, countersign::Error> {
 fn the_types_of_plugin_files_are_found_by_name() {
     let folder = Folder::with(&["acme-login", "acme-hmac", "countersign-fixture-faults"]);
     let registry = registry(&folder);
-    assert_eq!(registry.names().collect::<Vec<_>>(), ["acme-hmac", "acme-login", "faulty", "second"]);
+    let names = registry.names().filter(|name| registry.home(name) != Some(Home::BuiltIn));
+    assert_eq!(names.collect::<Vec<_>>(), ["acme-hmac", "acme-login", "faulty", "second"]);
     let manifest = registry.manifest("acme-login").unwrap();
     assert_eq!(manifest.schema["properties"]["password"]["writeOnly"], true);
     assert_eq!(registry.home("acme-login"), Some(Home::Plugin(&folder.path().join("libacme_login.so"))));
@@ -106,6 +109,39 @@ fn contained(error: &countersign::Error) {
     assert_eq!(error.kind(), ErrorKind::Internal);
     assert!(error.message().contains("panicked") && !error.message().contains("canary"), "{error}");
     assert!(error.message().contains("lib.rs:"), "the place is told: {error}");
+}
+
+#[test]
+fn events_of_a_plugin_reach_the_hosts_log_and_say_whose_they_are() {
+    let profile = faulty("log").unwrap();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::INFO)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        ScriptedHost::new().acquire(&*profile).unwrap();
+    });
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for part in ["INFO", "countersign::plugin", "about to answer", "countersign-fixture-faults", "outer", "42"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    assert!(!text.contains("in detail"), "the host wants nothing that verbose: {text}");
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[test]

@@ -105,11 +105,11 @@ fn plugin_name(file: &OsStr) -> Option<String> {
 fn limit(mut judged: Judged, settings: &PluginSettings) -> Result<Judged, Refusal> {
     let Some(allowed) = &settings.types else { return Ok(judged) };
     if let Some(missing) =
-        allowed.iter().find(|name| judged.note.types.iter().all(|noted| noted.name != **name))
+        allowed.iter().find(|name| judged.file.note.types.iter().all(|noted| noted.name != **name))
     {
         let reason =
             format!("does not bring the type `{missing}` that `types` in its `[plugins.NAME]` names");
-        return Err(Refusal::new(judged.file, reason));
+        return Err(Refusal::new(judged.file.path, reason));
     }
     judged.allowed.retain(|name| allowed.contains(name));
     Ok(judged)
@@ -122,7 +122,7 @@ fn brought_twice(passed: &[(PluginSettings, Judged)], built_in: &[&str]) -> Vec<
         for name in &judged.allowed {
             let other = if built_in.contains(&name.as_str()) {
                 "which is built in".to_owned()
-            } else if let Some(first) = bringers.insert(name, &judged.file) {
+            } else if let Some(first) = bringers.insert(name, &judged.file.path) {
                 format!("and so does {}", first.display())
             } else {
                 continue;
@@ -130,7 +130,7 @@ fn brought_twice(passed: &[(PluginSettings, Judged)], built_in: &[&str]) -> Vec<
             let reason = format!(
                 "brings the type `{name}`, {other}; take one away, or leave the file its other types by `types` in its `[plugins.NAME]`"
             );
-            refusals.push(Refusal::new(&judged.file, reason).fatal());
+            refusals.push(Refusal::new(&judged.file.path, reason).fatal());
         }
     }
     refusals

@@ -26,12 +26,18 @@ fn one_way(interface: &'static TypeLayout, implementation: &'static TypeLayout) 
 }
 
 fn first_difference(errors: &AbiInstabilityErrors) -> Option<String> {
-    errors.errors.iter().find_map(|error| {
-        let what = error.errs.iter().find(|what| !is_only_version(what))?;
-        let path: Vec<_> = error.stack_trace.iter().map(|at| name(&at.expected)).collect();
-        let place = if path.is_empty() { "its module".to_owned() } else { format!("`{}`", path.join(".")) };
-        Some(format!("{place} {}", describe(what)))
-    })
+    let differences =
+        || errors.errors.iter().flat_map(|error| error.errs.iter().map(|what| (&error.stack_trace, what)));
+    let telling = |what: &AbiInstability| !matches!(what, AbiInstability::FieldCountMismatch(_));
+    let (trace, what) = differences()
+        .find(|(_, what)| !is_only_version(what) && telling(what))
+        .or_else(|| differences().find(|(_, what)| !is_only_version(what)))?;
+    let mut path: Vec<_> = trace.iter().map(|at| name(&at.expected)).collect();
+    // References to a module are tuples; what their fields are called says nothing.
+    path.retain(|name| !name.starts_with(|first: char| first.is_ascii_digit()));
+    path.dedup();
+    let place = if path.is_empty() { "its module".to_owned() } else { format!("`{}`", path.join(".")) };
+    Some(format!("{place} {}", describe(what)))
 }
 
 /// The interface has a version of its own; that of the crate which defines it says nothing about it.
@@ -42,7 +48,7 @@ fn is_only_version(what: &AbiInstability) -> bool {
 fn name(at: &TLFieldOrFunction) -> String {
     match at {
         TLFieldOrFunction::Field(field) => field.name().to_owned(),
-        TLFieldOrFunction::Function(function) => function.name.as_str().to_owned(),
+        TLFieldOrFunction::Function(function) => function.name.as_str().trim_end_matches(',').to_owned(),
     }
 }
 
@@ -62,5 +68,72 @@ fn describe(what: &AbiInstability) -> String {
         Is::Alignment(size) => format!("is aligned to {} instead of {}", size.found, size.expected),
         Is::MismatchedPrimitive(types) => format!("is {:?} instead of {:?}", types.found, types.expected),
         _ => "differs".to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(unsafe_code, non_camel_case_types, dead_code)] // what the derives write
+mod tests {
+    use abi_stable::StableAbi;
+
+    use super::*;
+
+    /// The same two types at several ages: a module that takes something which the host lends.
+    macro_rules! interface {
+        ($age:ident, [$($later:ident)?], [$($lent_later:ident)?], $argument:ty) => {
+            mod $age {
+                use abi_stable::StableAbi;
+
+                #[repr(C)]
+                #[derive(StableAbi)]
+                #[sabi(kind(Prefix(prefix_ref = Module_Ref)))]
+                pub(super) struct Module {
+                    pub(super) open: extern "C" fn(Lent_Ref) -> u8,
+                    #[sabi(last_prefix_field)]
+                    pub(super) create: extern "C" fn($argument) -> u64,
+                    $(pub(super) $later: extern "C" fn() -> u64,)?
+                }
+
+                #[repr(C)]
+                #[derive(StableAbi)]
+                #[sabi(kind(Prefix(prefix_ref = Lent_Ref)))]
+                pub(super) struct Lent {
+                    #[sabi(last_prefix_field)]
+                    pub(super) log: extern "C" fn(u8),
+                    $(pub(super) $lent_later: extern "C" fn(u8),)?
+                }
+            }
+        };
+    }
+
+    interface!(older, [], [], u32);
+    interface!(newer, [later], [clock], u32);
+    interface!(other, [later], [clock], u64);
+
+    #[test]
+    fn an_older_and_a_newer_side_understand_each_other_either_way() {
+        check(older::Module_Ref::LAYOUT, older::Module_Ref::LAYOUT).unwrap();
+        check(older::Module_Ref::LAYOUT, newer::Module_Ref::LAYOUT).unwrap();
+        check(newer::Module_Ref::LAYOUT, older::Module_Ref::LAYOUT).unwrap();
+    }
+
+    #[test]
+    fn abi_stable_alone_refuses_an_older_plugin() {
+        let refusal = one_way(newer::Module_Ref::LAYOUT, older::Module_Ref::LAYOUT).unwrap_err();
+        assert!(
+            refusal.contains("fields instead of"),
+            "if this fails, the second check has become needless: {refusal}"
+        );
+    }
+
+    #[test]
+    fn a_field_of_another_type_is_refused_in_a_few_words() {
+        for (host, plugin) in [
+            (older::Module_Ref::LAYOUT, other::Module_Ref::LAYOUT),
+            (other::Module_Ref::LAYOUT, older::Module_Ref::LAYOUT),
+        ] {
+            let refusal = check(host, plugin).unwrap_err();
+            assert!(refusal.starts_with("`create` is of type u") && refusal.len() < 120, "{refusal}");
+        }
     }
 }

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::io::Write;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
 
 use abi_stable::StableAbi;
 use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError};
@@ -16,54 +15,39 @@ use rustix::io::Errno;
 use serde_json::Value;
 
 use super::in_process;
-use super::judge::Judged;
+use super::judge::{Judged, PluginFile};
 use super::note::PluginNote;
 use super::refusal::{Reason, Refusal};
 use super::{host, layout};
 
 /// A plugin file that runs in this process. It is never unloaded.
 pub struct Plugin {
-    file: PathBuf,
-    sha256: [u8; 32],
-    note: PluginNote,
+    file: PluginFile,
     manifests: Vec<Manifest>,
     module: PluginModule_Ref,
 }
 
 impl Plugin {
     /// Executes a judged file: its constructors, then its module.
-    ///
-    /// # Errors
-    /// The file is not what its note says.
-    pub fn load(judged: Judged) -> Result<Self, Refusal> {
-        let Judged { file, bytes, sha256, note, allowed } = judged;
+    pub(super) fn load(judged: Judged) -> Result<Self, Refusal> {
+        let Judged { file, bytes, allowed } = judged;
         let load = || -> Result<_, Reason> {
             let module = module(map(&bytes)?)?;
-            in_process::open(module, host::lend(&note.name))?;
+            in_process::open(module, host::lend(&file.note.name))?;
             let mut manifests = in_process::manifests(module)?;
-            agree(&note, &manifests)?;
+            agree(&file.note, &manifests)?;
             manifests.retain(|manifest| allowed.contains(&manifest.name));
             Ok((module, manifests))
         };
         match load() {
-            Ok((module, manifests)) => Ok(Self { file, sha256, note, manifests, module }),
-            Err(reason) => Err(Refusal::new(file, reason)),
+            Ok((module, manifests)) => Ok(Self { file, manifests, module }),
+            Err(reason) => Err(Refusal::new(file.path, reason)),
         }
     }
 
-    /// The file.
-    pub fn file(&self) -> &Path {
+    /// The file, as it was when it was loaded.
+    pub const fn file(&self) -> &PluginFile {
         &self.file
-    }
-
-    /// The SHA-256 of the bytes that run.
-    pub const fn sha256(&self) -> &[u8; 32] {
-        &self.sha256
-    }
-
-    /// What the file says of itself.
-    pub const fn note(&self) -> &PluginNote {
-        &self.note
     }
 
     /// The types that it brings and may bring, sorted by name.
@@ -82,7 +66,7 @@ impl Plugin {
 
 impl fmt::Debug for Plugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plugin").field("file", &self.file).field("note", &self.note).finish_non_exhaustive()
+        f.debug_struct("Plugin").field("file", &self.file).finish_non_exhaustive()
     }
 }
 
@@ -164,4 +148,18 @@ fn agree(note: &PluginNote, manifests: &[Manifest]) -> Result<(), Reason> {
         return Ok(());
     }
     Err("brings other types than its note says; register types only by `register_profile!`".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_judged_cannot_be_changed_before_it_runs() {
+        let file = std::fs::File::from(sealed(b"judged").unwrap());
+        assert!((&file).write_all(b"more").is_err());
+        assert!(rustix::io::pwrite(&file, b"J", 0).is_err());
+        assert!(file.set_len(0).is_err() && file.set_len(100).is_err());
+        assert!(rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE).is_err(), "the seals are sealed too");
+    }
 }

@@ -1,7 +1,7 @@
 //! Plugin files: judged, loaded, run.
 //!
-//! A file is [judged](Judged) before one byte of it executes, then [loaded](Plugin), and what it brings is a
-//! [`countersign::Profile`] like any other. Not here: which types there are by name, which is the registry's.
+//! [`load_folder`] judges each file before one byte of it executes, then loads it as a [`Plugin`], and what that brings
+//! is a [`countersign::Profile`] like any other. Not here: which types there are by name, which is the registry's.
 
 mod digest;
 mod elf;
@@ -17,7 +17,7 @@ mod place;
 mod refusal;
 
 pub use folder::{Folder, PluginSettings, load_folder};
-pub use judge::{Judged, inspect};
+pub use judge::{PluginFile, inspect};
 pub use load::Plugin;
 pub use note::{NotedType, PluginNote};
 pub use refusal::Refusal;

@@ -142,3 +142,26 @@ fn read_whole(file: OwnedFd, stat: &Stat) -> Result<Vec<u8>, Reason> {
 fn cannot(what: &str, errno: Errno) -> Reason {
     format!("cannot {what}: {}", std::io::Error::from(errno).kind()).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_root_and_the_hosts_user_are_trusted_and_only_if_nobody_else_can_write() {
+        let mut stat = fs::stat("/").unwrap();
+        for (owner, mode, verdict) in [
+            (0, 0o644, None),
+            (7, 0o755, None),
+            (8, 0o644, Some("belongs to user 8")),
+            (0, 0o646, Some("written by everybody")),
+            (7, 0o664, Some("written by its group")),
+            (7, 0o1777, Some("written by everybody")),
+        ] {
+            (stat.st_uid, stat.st_mode) = (owner, mode);
+            let reason = trusted(&stat, 7).err();
+            assert_eq!(reason.is_some(), verdict.is_some(), "{owner} {mode:o}");
+            assert!(reason.unwrap_or_default().contains(verdict.unwrap_or_default()));
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! Plugin files for tests: built as their authors would, in folders that are made up.
 #![allow(dead_code, clippy::unwrap_used)] // each test file uses its part; it is tests all through
 
+pub(crate) mod elf;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -30,7 +30,7 @@ macro_rules! export_plugin {
         );
 
         #[doc(hidden)]
-        #[allow(unsafe_code, clippy::borrow_interior_mutable_const)]
+        #[allow(clippy::borrow_interior_mutable_const)]
         #[unsafe(export_name = "countersign_plugin")]
         pub static COUNTERSIGN_PLUGIN: $crate::abi::LibHeader = $crate::abi::HEADER;
 
@@ -56,7 +56,6 @@ macro_rules! __note {
             const TEXTS: &[&str] = &[$($text),*];
             const LEN: usize = $crate::abi::note::joined_len(TEXTS);
             #[used]
-            #[allow(unsafe_code)]
             #[unsafe(link_section = ".note.countersign")]
             static NOTE: $crate::abi::note::Note<LEN> = $crate::abi::note::Note::new($kind, TEXTS);
         };

@@ -42,6 +42,18 @@ impl<T: Zeroize> Secret<T> {
     }
 }
 
+impl Secret {
+    /// The text without the line end that editors put behind the last line of a file, if it has one.
+    #[must_use]
+    pub fn without_line_end(mut self) -> Self {
+        let text = self.0.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
+        if let Some(len) = text.map(str::len) {
+            self.0.truncate(len);
+        }
+        self
+    }
+}
+
 impl<T: Zeroize> Drop for Secret<T> {
     fn drop(&mut self) {
         self.0.zeroize();
@@ -98,6 +110,15 @@ mod tests {
     fn debug_is_blind_even_inside_other_types() {
         let shown = format!("{:?}", Some(Secret::new(vec![1u8, 2, 3])));
         assert_eq!(shown, "Some(Secret(…))");
+    }
+
+    #[test]
+    fn one_line_end_is_taken_off_and_no_more() {
+        for (text, without) in
+            [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a ", "a "), ("\n", ""), ("", "")]
+        {
+            assert_eq!(Secret::from(text).without_line_end().expose(), without, "{text:?}");
+        }
     }
 
     #[test]

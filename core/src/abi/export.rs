@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     AbiFlow, AbiFlow_TO, AbiProfile, AbiProfile_TO, AbiSigner, AbiSigner_TO, EditsObject, FlowObject,
-    HostServices_Ref, Message, PluginModule, PluginModule_Ref, ProfileObject, SignerObject, Started, log,
+    HostObject, Message, PluginModule, PluginModule_Ref, ProfileObject, SignerObject, Started, log,
 };
 use crate::panic::guard;
 use crate::{Credential, Error, Flow, Place, Profile, ProfileType, RequestHead, SignContext, Signer};
@@ -34,10 +34,10 @@ extern "C" fn module() -> RootModuleResult {
 pub const HEADER: LibHeader =
     unsafe { LibHeader::from_constructor::<PluginModule_Ref>(module, CheckTypeLayout::Yes) };
 
-extern "C" fn open(services: HostServices_Ref) -> RResult<(), Message> {
+extern "C" fn open(host: HostObject) -> RResult<(), Message> {
     entry(|| {
         crate::silence_profile_panics();
-        log::forward_to(services);
+        log::forward_to(host);
         Ok(())
     })
 }

@@ -10,9 +10,10 @@ use abi_stable::std_types::RSlice;
 use serde::{Deserialize, Serialize};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use super::HostServices_Ref;
+use super::HostObject;
 
 /// One event of a plugin.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -32,14 +33,14 @@ pub struct LogRecord {
 }
 
 /// Makes the host's log the global `tracing` subscriber of this library, unless it has one.
-pub(super) fn forward_to(services: HostServices_Ref) {
-    let forward = Forward { services, spans: Mutex::default(), last: AtomicU64::new(0) };
+pub(super) fn forward_to(host: HostObject) {
+    let forward = Forward { host, spans: Mutex::default(), last: AtomicU64::new(0) };
     // An error means that the plugin has a subscriber of its own, which is its author's choice.
     let _ = tracing::subscriber::set_global_default(forward);
 }
 
 struct Forward {
-    services: HostServices_Ref,
+    host: HostObject,
     spans: Mutex<HashMap<u64, &'static str>>,
     last: AtomicU64,
 }
@@ -49,8 +50,13 @@ thread_local! {
 }
 
 impl Subscriber for Forward {
+    /// Asked anew for each event: the host's level may change while it runs.
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        number(*metadata.level()) <= self.services.log_level()()
+        number(*metadata.level()) <= self.host.log_level()
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
@@ -72,7 +78,7 @@ impl Subscriber for Forward {
         };
         event.record(&mut record);
         if let Ok(json) = serde_json::to_vec(&record) {
-            self.services.log()(RSlice::from_slice(&json));
+            self.host.log(RSlice::from_slice(&json));
         }
     }
 

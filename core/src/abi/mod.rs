@@ -41,8 +41,8 @@ pub type Message = RVec<u8>;
 #[sabi(kind(Prefix(prefix_ref = PluginModule_Ref)))]
 #[sabi(missing_field(panic))]
 pub struct PluginModule {
-    /// Called once, before anything else: takes the host's services.
-    pub open: extern "C" fn(HostServices_Ref) -> RResult<(), Message>,
+    /// Called once, before anything else: takes what the host lends.
+    pub open: extern "C" fn(HostObject) -> RResult<(), Message>,
     /// The types that the file brings: a list of [`Manifest`](crate::Manifest)s.
     pub manifest: extern "C" fn() -> RResult<Message, Message>,
     /// Makes an instance of a type from its settings.
@@ -57,21 +57,20 @@ impl RootModule for PluginModule_Ref {
     const VERSION_STRINGS: VersionStrings = VersionStrings::new(VERSION);
 }
 
-/// What the host lends a plugin file for its whole life.
+/// What the host lends a plugin file for its whole life; each file gets its own, so that the host knows who speaks.
 ///
 /// Time is not among it: it comes with every message, so that a test's clock reaches into plugins too.
-#[repr(C)]
-#[derive(StableAbi)]
-#[sabi(kind(Prefix(prefix_ref = HostServices_Ref)))]
-#[sabi(missing_field(panic))]
-pub struct HostServices {
+#[sabi_trait]
+pub trait AbiHost: Send + Sync + 'static {
     /// The most verbose level that the host wants: 0 nothing, 1 error … 5 trace.
-    pub log_level: extern "C" fn() -> u8,
+    fn log_level(&self) -> u8;
     /// Takes a [`LogRecord`].
     #[sabi(last_prefix_field)]
-    pub log: extern "C" fn(RSlice<'_, u8>),
+    fn log(&self, record: RSlice<'_, u8>);
 }
 
+/// The host, owned by the plugin.
+pub type HostObject = AbiHost_TO<RBox<()>>;
 /// A profile instance, owned by the host, living in the plugin.
 pub type ProfileObject = AbiProfile_TO<RBox<()>>;
 /// A conversation, likewise.

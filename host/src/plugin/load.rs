@@ -1,0 +1,167 @@
+//! From judged bytes to a running library: the one place of the host's plugin code with `unsafe`.
+#![allow(unsafe_code)]
+
+use std::fmt;
+use std::io::Write;
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use abi_stable::StableAbi;
+use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError};
+use countersign::abi::{self, PluginModule_Ref};
+use countersign::{Error, Manifest, Profile};
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::io::Errno;
+use serde_json::Value;
+
+use super::in_process;
+use super::judge::Judged;
+use super::note::PluginNote;
+use super::refusal::{Reason, Refusal};
+use super::{host, layout};
+
+/// A plugin file that runs in this process. It is never unloaded.
+pub struct Plugin {
+    file: PathBuf,
+    sha256: [u8; 32],
+    note: PluginNote,
+    manifests: Vec<Manifest>,
+    module: PluginModule_Ref,
+}
+
+impl Plugin {
+    /// Executes a judged file: its constructors, then its module.
+    ///
+    /// # Errors
+    /// The file is not what its note says.
+    pub fn load(judged: Judged) -> Result<Self, Refusal> {
+        let Judged { file, bytes, sha256, note, allowed } = judged;
+        let load = || -> Result<_, Reason> {
+            let module = module(map(&bytes)?)?;
+            in_process::open(module, host::lend(&note.name))?;
+            let mut manifests = in_process::manifests(module)?;
+            agree(&note, &manifests)?;
+            manifests.retain(|manifest| allowed.contains(&manifest.name));
+            Ok((module, manifests))
+        };
+        match load() {
+            Ok((module, manifests)) => Ok(Self { file, sha256, note, manifests, module }),
+            Err(reason) => Err(Refusal::new(file, reason)),
+        }
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The SHA-256 of the bytes that run.
+    pub const fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+
+    /// What the file says of itself.
+    pub const fn note(&self) -> &PluginNote {
+        &self.note
+    }
+
+    /// The types that it brings and may bring, sorted by name.
+    pub fn manifests(&self) -> &[Manifest] {
+        &self.manifests
+    }
+
+    /// Makes an instance of a type from its settings.
+    ///
+    /// # Errors
+    /// The type's own; [`Internal`](countersign::ErrorKind::Internal) when it panicked.
+    pub fn create(&self, type_name: &str, settings: &Value) -> Result<Box<dyn Profile>, Error> {
+        in_process::create(self.module, type_name, settings)
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin").field("file", &self.file).field("note", &self.note).finish_non_exhaustive()
+    }
+}
+
+/// Maps the bytes and runs their constructors.
+///
+/// They are mapped from a sealed file in memory, so that what runs is what was judged: nobody can change or cut off
+/// that file.
+fn map(bytes: &[u8]) -> Result<&'static Library, Reason> {
+    let file = sealed(bytes).map_err(|errno| {
+        Reason::from(format!("cannot be copied into memory: {}", std::io::Error::from(errno).kind()))
+    })?;
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    // SAFETY: constructors run here. They are code of a file whose place, owner and digest were judged, and the
+    // operator trusts whoever may write there; what they do cannot be checked.
+    let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) }
+        .map_err(|error| Reason::from(format!("cannot be loaded: {}", without_path(&error, &path))))?;
+    // The loader knows libraries by name: a closed descriptor's number would come back with the next file's bytes.
+    let _ = file.into_raw_fd();
+    Ok(Box::leak(Box::new(library)))
+}
+
+fn sealed(bytes: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let name = "countersign-plugin";
+    let file = match rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
+        // A kernel before 6.3.
+        Err(Errno::INVAL) => rustix::fs::memfd_create(name, flags)?,
+        created => created?,
+    };
+    let mut file = std::fs::File::from(file);
+    file.write_all(bytes).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&file, seals)?;
+    Ok(file.into())
+}
+
+fn without_path(error: &libloading::Error, path: &str) -> String {
+    let mut text = error.to_string();
+    if let Some(source) = std::error::Error::source(error) {
+        text = source.to_string();
+    }
+    text.replace(&format!("{path}: "), "")
+}
+
+/// The library's module, if host and plugin mean the same by it.
+fn module(library: &'static Library) -> Result<PluginModule_Ref, Reason> {
+    // SAFETY: the symbol is a `LibHeader`: the judgement found a data object of that size under that name, and the
+    // file's note says that it was made by `export_plugin!`. The library is never unloaded.
+    let header: AbiHeaderRef = unsafe { library.get::<AbiHeaderRef>(abi::SYMBOL) }
+        .map(|symbol| *symbol)
+        .map_err(|_| "does not export its module; its crate must call `export_plugin!`")?;
+    let header: &'static LibHeader = header.upgrade().map_err(|error| match error {
+        LibraryError::InvalidAbiHeader(_) => {
+            Reason::from("was built with another `abi_stable`; build it with this host's SDK")
+        }
+        _ => Reason::from("calls functions in another way than this host; build it for this machine"),
+    })?;
+    let theirs = header.layout().ok_or("hides its layout; build it with an unpatched SDK")?;
+    layout::check(PluginModule_Ref::LAYOUT, theirs).map_err(|what| {
+        format!("was built with an incompatible plugin interface: {what}; build it with this host's SDK")
+    })?;
+    // SAFETY: the layouts were compared just above.
+    unsafe { header.init_root_module_with_unchecked_layout::<PluginModule_Ref>() }.map_err(
+        |error| match error {
+            LibraryError::IncompatibleVersionNumber { actual_version, .. } => format!(
+                "speaks version {actual_version} of the plugin interface; this host speaks {}",
+                abi::VERSION
+            )
+            .into(),
+            _ => Reason::from("fails to initialize its module"),
+        },
+    )
+}
+
+/// What was judged by the note must be what runs.
+fn agree(note: &PluginNote, manifests: &[Manifest]) -> Result<(), Reason> {
+    let noted = note.types.iter().map(|noted| (&noted.name, &noted.summary));
+    if noted.eq(manifests.iter().map(|manifest| (&manifest.name, &manifest.summary))) {
+        return Ok(());
+    }
+    Err("brings other types than its note says; register types only by `register_profile!`".into())
+}

@@ -1,0 +1,144 @@
+//! Where a plugin file lies, whose it is, and its bytes, read once from the very file that was looked at.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+use super::refusal::Reason;
+
+/// The largest plugin file, in bytes.
+pub(super) const MAX_SIZE: u64 = 64 << 20;
+
+/// An open plugins folder.
+#[derive(Debug)]
+pub(super) struct Place {
+    path: PathBuf,
+    folder: OwnedFd,
+}
+
+impl Place {
+    /// Opens a folder whose owner is trusted and into which nobody else can write.
+    pub(super) fn open(path: &Path) -> Result<Self, Reason> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+            Errno::NOENT => "does not exist; make the folder, or take `plugins.dir` out".into(),
+            Errno::NOTDIR => "is not a folder".into(),
+            errno => cannot("be opened", errno),
+        })?;
+        let stat = fs::fstat(&folder).map_err(|errno| cannot("be looked at", errno))?;
+        trusted(&stat, rustix::process::geteuid().as_raw())?;
+        Ok(Self { path: path.to_owned(), folder })
+    }
+
+    /// The names of the files in it, sorted; whatever is no UTF-8 included.
+    pub(super) fn names(&self) -> Result<Vec<std::ffi::OsString>, Reason> {
+        use std::os::unix::ffi::OsStrExt;
+        let mut names = Vec::new();
+        for entry in fs::Dir::read_from(&self.folder).map_err(|errno| cannot("be listed", errno))? {
+            let entry = entry.map_err(|errno| cannot("be listed", errno))?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name != "." && name != ".." {
+                names.push(name.to_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The path of a file in it, for messages.
+    pub(super) fn path_of(&self, name: &OsStr) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Reads a file that lies in the folder (a link must not lead out of it), is an ordinary file, belongs to a
+    /// trusted owner, and cannot be written by anybody else.
+    pub(super) fn read(&self, name: &OsStr) -> Result<Vec<u8>, Reason> {
+        let file = self.open_beneath(name)?;
+        let stat = ordinary(&file)?;
+        trusted(&stat, rustix::process::geteuid().as_raw())?;
+        read_whole(file, &stat)
+    }
+
+    fn open_beneath(&self, name: &OsStr) -> Result<OwnedFd, Reason> {
+        // A FIFO without a writer must not hold us up.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let opened = match fs::openat2(&self.folder, name, flags, Mode::empty(), resolve) {
+            // A kernel before 5.6, or a sandbox that does not know the call: no links at all, then.
+            Err(Errno::NOSYS | Errno::PERM) => {
+                fs::openat(&self.folder, name, flags | OFlags::NOFOLLOW, Mode::empty())
+            }
+            opened => opened,
+        };
+        opened.map_err(|errno| match errno {
+            Errno::XDEV => {
+                "is a link that leads out of the plugins folder; copy the file itself there".into()
+            }
+            Errno::LOOP => "is a link that cannot be followed; copy the file itself there".into(),
+            Errno::NOENT => "is a link to nothing".into(),
+            // What open(2) says of a socket.
+            Errno::NXIO => "is not an ordinary file".into(),
+            errno => cannot("be opened", errno),
+        })
+    }
+}
+
+/// Reads any ordinary file, wherever it lies and whosever it is.
+pub(super) fn read_anywhere(path: &Path) -> Result<Vec<u8>, Reason> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = fs::open(path, flags, Mode::empty()).map_err(|errno| cannot("be opened", errno))?;
+    let stat = ordinary(&file)?;
+    read_whole(file, &stat)
+}
+
+fn ordinary(file: impl AsFd) -> Result<Stat, Reason> {
+    let stat = fs::fstat(file).map_err(|errno| cannot("be looked at", errno))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok(stat),
+        FileType::Directory => Err("is a folder; a plugin is a single file".into()),
+        _ => Err("is not an ordinary file".into()),
+    }
+}
+
+/// Whoever may write a plugin is as mighty as the host itself: only root and the host's own user may.
+fn trusted(stat: &Stat, me: u32) -> Result<(), Reason> {
+    if stat.st_uid != 0 && stat.st_uid != me {
+        let owner = stat.st_uid;
+        return Err(format!(
+            "belongs to user {owner}, who is neither root nor the host's user ({me}); chown it"
+        )
+        .into());
+    }
+    let mode = Mode::from_raw_mode(stat.st_mode);
+    for (bit, who, way_out) in [(Mode::WOTH, "everybody", "o-w"), (Mode::WGRP, "its group", "g-w")] {
+        if mode.contains(bit) {
+            return Err(format!("can be written by {who}; chmod {way_out} it").into());
+        }
+    }
+    Ok(())
+}
+
+fn read_whole(file: OwnedFd, stat: &Stat) -> Result<Vec<u8>, Reason> {
+    let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
+    if size > MAX_SIZE {
+        return Err(format!("has more than {} MiB; a plugin has less than 1", MAX_SIZE >> 20).into());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
+    File::from(file)
+        .take(size + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Reason::from(format!("cannot be read: {}", error.kind())))?;
+    if bytes.len() as u64 != size {
+        return Err("changed while it was read; put plugins in place by renaming them".into());
+    }
+    Ok(bytes)
+}
+
+fn cannot(what: &str, errno: Errno) -> Reason {
+    format!("cannot {what}: {}", std::io::Error::from(errno).kind()).into()
+}

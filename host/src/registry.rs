@@ -1,0 +1,96 @@
+//! Profile types by name, whatever their home.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use countersign::{Error, Manifest, Profile, ProfileType};
+use serde_json::Value;
+
+use crate::plugin::Plugin;
+
+/// All profile types that this host knows.
+#[derive(Debug, Default)]
+pub struct Registry {
+    types: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    BuiltIn(ProfileType),
+    Plugin(Arc<Plugin>, Manifest),
+}
+
+/// Where a type's code comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home<'a> {
+    /// It is linked into the host.
+    BuiltIn,
+    /// A plugin file brings it.
+    Plugin(&'a Path),
+}
+
+impl Registry {
+    /// The types that are linked in.
+    pub fn built_in() -> Self {
+        let types = ProfileType::all()
+            .into_iter()
+            .map(|built_in| (built_in.name().to_owned(), Entry::BuiltIn(built_in)));
+        Self { types: types.collect() }
+    }
+
+    /// With the types of a plugin. A name that is taken stays what it was; [`load_folder`](crate::plugin::load_folder)
+    /// refuses such files before.
+    #[must_use]
+    pub fn with_plugin(mut self, plugin: Plugin) -> Self {
+        let plugin = Arc::new(plugin);
+        for manifest in plugin.manifests() {
+            let entry = Entry::Plugin(Arc::clone(&plugin), manifest.clone());
+            self.types.entry(manifest.name.clone()).or_insert(entry);
+        }
+        self
+    }
+
+    /// The types' names, sorted.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.types.keys().map(String::as_str)
+    }
+
+    /// What a type says of itself.
+    pub fn manifest(&self, name: &str) -> Option<Manifest> {
+        self.types.get(name).map(|entry| match entry {
+            Entry::BuiltIn(built_in) => built_in.manifest(),
+            Entry::Plugin(_, manifest) => manifest.clone(),
+        })
+    }
+
+    /// Where a type comes from.
+    pub fn home(&self, name: &str) -> Option<Home<'_>> {
+        self.types.get(name).map(|entry| match entry {
+            Entry::BuiltIn(_) => Home::BuiltIn,
+            Entry::Plugin(plugin, _) => Home::Plugin(plugin.file()),
+        })
+    }
+
+    /// Makes an instance of a type from its settings, without the keys that belong to the host.
+    ///
+    /// # Errors
+    /// [`Unsupported`](countersign::ErrorKind::Unsupported) when there is no such type; else the type's own.
+    pub fn create(&self, name: &str, settings: &Value) -> Result<Box<dyn Profile>, Error> {
+        match self.types.get(name) {
+            Some(Entry::BuiltIn(built_in)) => built_in.create(settings),
+            Some(Entry::Plugin(plugin, _)) => plugin.create(name, settings),
+            None => Err(Error::unsupported(format!("there is no profile type `{name}`"))),
+        }
+    }
+}
+
+impl fmt::Display for Home<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("built in"),
+            Self::Plugin(file) => write!(f, "{}", file.display()),
+        }
+    }
+}

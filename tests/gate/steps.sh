@@ -50,6 +50,7 @@ step_tools() {
     cargo_tool cargo-nextest cargo-nextest@0.9.143 --no-default-features --features default-no-update
     cargo_tool cargo-deny cargo-deny@0.20.2 --no-default-features
     cargo_tool mdbook mdbook@0.5.4 --no-default-features
+    rm -rf "$tools/build"
 }
 
 step_fmt() { cargo fmt --all --check; }

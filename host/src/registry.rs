@@ -71,15 +71,9 @@ impl Registry {
 
     /// Where a type comes from.
     pub fn home(&self, name: &str) -> Option<Home<'_>> {
-<<<<<<< HEAD
         self.types.get(name).map(|entry| match &entry.code {
             Code::BuiltIn(_) => Home::BuiltIn,
-            Code::Plugin(plugin) => Home::Plugin(plugin.file()),
-=======
-        self.types.get(name).map(|entry| match entry {
-            Entry::BuiltIn(_) => Home::BuiltIn,
-            Entry::Plugin(plugin, _) => Home::Plugin(&plugin.file().path),
->>>>>>> loader
+            Code::Plugin(plugin) => Home::Plugin(&plugin.file().path),
         })
     }
 

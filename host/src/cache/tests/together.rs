@@ -1,11 +1,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-<<<<<<< HEAD
-=======
 use super::key::Key;
 use super::replica::Front;
 use super::slot::Slot;
->>>>>>> cache
 use super::*;
 
 /// A thousand callers, all waiting.
@@ -30,8 +27,6 @@ async fn a_thousand_callers_at_a_cold_start_make_one_acquire() {
     assert_eq!(rig.issuer.calls(), 1);
 }
 
-<<<<<<< HEAD
-=======
 /// A caller may look before a flight lands and join after: then it begins a flight that has nothing to do.
 #[tokio::test]
 async fn who_joins_too_late_gets_what_just_landed() {
@@ -46,7 +41,6 @@ async fn who_joins_too_late_gets_what_just_landed() {
     }
 }
 
->>>>>>> cache
 #[tokio::test]
 async fn a_failure_is_told_to_all_and_tried_once_in_each_window() {
     let rig = Rig::new(Issuer::failing(Error::unavailable("the issuer is down")).held());

@@ -5,7 +5,8 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-/// A length of time in whole seconds, written as an operator does: `"30s"`, `"5m"`, `"1h"`, `"1d"`, `"1h30m"`.
+/// A length of time in whole seconds, written as an operator does: `"30s"`, `"5m"`, `"1h"`, `"1d"`, `"1h30m"`,
+/// from the largest unit to the smallest.
 ///
 /// Whole seconds because the dates in a token are (RFC 7519 §2, NumericDate; integers are what every verifier reads).
 ///
@@ -46,7 +47,8 @@ impl FromStr for Period {
     fn from_str(text: &str) -> Result<Self, String> {
         const HELP: &str = "write a whole number and a unit, like \"30s\", \"5m\", \"1h\" or \"1d\"";
         let mut total = 0u64;
-        let mut rest = text.trim();
+        let mut rest = text;
+        let mut larger_than = u64::MAX;
         if rest.is_empty() {
             return Err(format!("is empty; {HELP}"));
         }
@@ -65,6 +67,10 @@ impl FromStr for Period {
                 None => return Err(format!("lacks the unit; {HELP}")),
                 Some(_) => return Err(format!("has an unknown unit; {HELP}")),
             };
+            if unit >= larger_than {
+                return Err(format!("has its units out of order; {HELP}"));
+            }
+            larger_than = unit;
             let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
             total = seconds
                 .and_then(|seconds| total.checked_add(seconds))
@@ -92,7 +98,7 @@ impl JsonSchema for Period {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^([0-9]+[smhd])+$", "examples": ["30s", "5m", "1h"] })
+        json_schema!({ "type": "string", "minLength": 2, "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "examples": ["30s", "5m", "1h"] })
     }
 }
 
@@ -119,6 +125,9 @@ mod tests {
             ("-5m", "not a length"),
             ("m", "not a length"),
             ("5µs", "unknown unit"),
+            (" 5m", "not a length"),
+            ("30m1h", "out of order"),
+            ("1h1h", "out of order"),
             ("99999999999999999999s", "hundred years"),
             ("18446744073709551615d", "hundred years"),
         ] {

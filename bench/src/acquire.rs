@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use countersign::protocol::{Event, Need, Resume, Start, Step};
 use countersign::{Credential, HttpHeader, HttpRequest, HttpResponse, Profile, ProfileType, Secret};
-use countersign_bench_plugin::BenchToken;
 use countersign_host::plugin::{Plugin, inspect};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::bench_token::BenchToken;
 use crate::harness::{Group, Table, repeat};
 use crate::requests::token;
 

@@ -2,6 +2,8 @@
 
 mod acquire;
 mod allocations;
+#[path = "../plugin/src/bench_token.rs"]
+mod bench_token;
 mod harness;
 mod hosts;
 mod hot_path;

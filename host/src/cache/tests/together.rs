@@ -212,4 +212,14 @@ async fn conversations_for_single_use_are_bounded_and_their_failure_is_shared() 
         caller.await.unwrap().unwrap_err();
     }
     assert_eq!(rig.issuer.calls(), 1 + 16, "the others were told");
+    let failure = rig.current().await.unwrap_err();
+    assert!(failure.pause.unwrap() <= SECOND, "sixteen at a time count as one");
+
+    rig.clock.advance(SECOND);
+    let crowd = self::crowd(&rig).await;
+    assert_eq!(rig.issuer.calls(), 1 + 16 + 1, "one finds out whether the issuer is well again");
+    rig.issuer.release();
+    for caller in crowd {
+        caller.await.unwrap().unwrap_err();
+    }
 }

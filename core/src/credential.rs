@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{exposed, millis};
-use crate::{Error, Secret};
+use crate::{Error, Place, Secret};
 
 /// What [`acquire`](crate::AuthProfile::acquire) yields: values to place on requests, or material to sign them
 /// with, and how long both live.
@@ -218,30 +218,6 @@ pub enum Lifetime {
     SingleUse,
     /// Until an upstream rejects it or the settings change.
     UntilRejected,
-}
-
-/// Where on a request a value goes.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Place {
-    /// A header field.
-    Header,
-    /// A query parameter.
-    Query,
-    /// A cookie.
-    Cookie,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Header => "header",
-            Self::Query => "query parameter",
-            Self::Cookie => "cookie",
-        })
-    }
 }
 
 /// One value to place on a request.

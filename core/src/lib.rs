@@ -14,6 +14,7 @@ mod inputs;
 mod macros;
 mod origin;
 mod panic;
+mod place;
 mod profile;
 pub mod protocol;
 mod register;
@@ -23,23 +24,26 @@ mod secret;
 mod template;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod token_place;
 
 pub use caller::Caller;
 pub use challenge::Challenge;
 pub use context::{Context, Http, SignContext};
-pub use credential::{ClientCertificate, Credential, Lifetime, Place, Placement};
+pub use credential::{ClientCertificate, Credential, Lifetime, Placement};
 pub use error::{Error, ErrorKind};
 pub use exchange::{HttpHeader, HttpRequest, HttpResponse};
 pub use flow::Flow;
 pub use inputs::Inputs;
 pub use origin::Origin;
 pub use panic::silence_profile_panics;
+pub use place::Place;
 pub use profile::AuthProfile;
 pub use register::{Manifest, PlaceEdit, Profile, ProfileType, Signer};
 pub use request::{Edits, HeaderView, RequestHead};
 pub use secret::Secret;
 #[cfg(feature = "template")]
 pub use template::Template;
+pub use token_place::TokenPlace;
 
 /// The version of this crate, as plugin files name it.
 pub const SDK_VERSION: &str = env!("CARGO_PKG_VERSION");

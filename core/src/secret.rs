@@ -7,8 +7,9 @@ use zeroize::Zeroize;
 
 /// A value that must not be seen: wiped from memory when dropped, never printed.
 ///
-/// It has no `Display` and no `Serialize`, and its `Debug` is blind. The only way out is
-/// [`expose`](Secret::expose), so that a search for that word finds every place where a secret is looked at.
+/// It has no `Display` and no `Serialize`, and its `Debug` is blind. The way out is
+/// [`expose`](Secret::expose) (and [`take`](Secret::take), which hands the value over), so that a search for these
+/// words finds every place where a secret is looked at.
 ///
 /// # Example
 /// ```
@@ -30,6 +31,26 @@ impl<T: Zeroize> Secret<T> {
     /// The value itself: the one exit. Whoever calls it answers for where the value goes.
     pub const fn expose(&self) -> &T {
         &self.0
+    }
+
+    /// Takes the value out and leaves an empty one; the new owner answers for wiping it.
+    pub fn take(&mut self) -> T
+    where
+        T: Default,
+    {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Secret {
+    /// The text without the line end that editors put behind the last line of a file, if it has one.
+    #[must_use]
+    pub fn without_line_end(mut self) -> Self {
+        let text = self.0.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text));
+        if let Some(len) = text.map(str::len) {
+            self.0.truncate(len);
+        }
+        self
     }
 }
 
@@ -89,6 +110,15 @@ mod tests {
     fn debug_is_blind_even_inside_other_types() {
         let shown = format!("{:?}", Some(Secret::new(vec![1u8, 2, 3])));
         assert_eq!(shown, "Some(Secret(…))");
+    }
+
+    #[test]
+    fn one_line_end_is_taken_off_and_no_more() {
+        for (text, without) in
+            [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a ", "a "), ("\n", ""), ("", "")]
+        {
+            assert_eq!(Secret::from(text).without_line_end().expose(), without, "{text:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,27 @@
 //! Gives every outbound call its credentials.
+//!
+//! A [`Host`] runs a configuration. Its [`Connector`]s authorize requests; a [`Client`] sends them, an [`AuthorizeLayer`]
+//! makes any `tower` HTTP service do so.
 
 pub mod acquire;
+mod builtin;
+pub mod cache;
+pub mod cli;
+mod client;
+pub mod config;
+pub mod connector;
+mod drive;
+mod error;
+mod exchange;
+mod host;
 pub mod plugin;
 pub mod registry;
+mod setup;
+mod transport;
+mod watch;
+
+pub use client::{Answer, Authorize, AuthorizeError, AuthorizeLayer, Client, ReplayableBody};
+pub use connector::{Authorization, BaseUrl, BodyBytes, Connector};
+pub use error::Error;
+pub use host::Host;
+pub use setup::{ReadyProfile, Setup};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use countersign::{Error, Manifest, Profile, ProfileType};
 use serde_json::Value;
 
+use crate::config::Types;
 use crate::plugin::Plugin;
 
 /// All profile types that this host knows.
@@ -17,9 +18,15 @@ pub struct Registry {
 }
 
 #[derive(Debug)]
-enum Entry {
+struct Entry {
+    manifest: Manifest,
+    code: Code,
+}
+
+#[derive(Debug)]
+enum Code {
     BuiltIn(ProfileType),
-    Plugin(Arc<Plugin>, Manifest),
+    Plugin(Arc<Plugin>),
 }
 
 /// Where a type's code comes from.
@@ -36,8 +43,8 @@ impl Registry {
     pub fn built_in() -> Self {
         let types = ProfileType::all()
             .into_iter()
-            .map(|built_in| (built_in.name().to_owned(), Entry::BuiltIn(built_in)));
-        Self { types: types.collect() }
+            .map(|built_in| Entry { manifest: built_in.manifest(), code: Code::BuiltIn(built_in) });
+        Self { types: types.map(|entry| (entry.manifest.name.clone(), entry)).collect() }
     }
 
     /// With the types of a plugin. A name that is taken stays what it was; [`load_folder`](crate::plugin::load_folder)
@@ -46,7 +53,7 @@ impl Registry {
     pub fn with_plugin(mut self, plugin: Plugin) -> Self {
         let plugin = Arc::new(plugin);
         for manifest in plugin.manifests() {
-            let entry = Entry::Plugin(Arc::clone(&plugin), manifest.clone());
+            let entry = Entry { manifest: manifest.clone(), code: Code::Plugin(Arc::clone(&plugin)) };
             self.types.entry(manifest.name.clone()).or_insert(entry);
         }
         self
@@ -58,18 +65,15 @@ impl Registry {
     }
 
     /// What a type says of itself.
-    pub fn manifest(&self, name: &str) -> Option<Manifest> {
-        self.types.get(name).map(|entry| match entry {
-            Entry::BuiltIn(built_in) => built_in.manifest(),
-            Entry::Plugin(_, manifest) => manifest.clone(),
-        })
+    pub fn manifest(&self, name: &str) -> Option<&Manifest> {
+        self.types.get(name).map(|entry| &entry.manifest)
     }
 
     /// Where a type comes from.
     pub fn home(&self, name: &str) -> Option<Home<'_>> {
-        self.types.get(name).map(|entry| match entry {
-            Entry::BuiltIn(_) => Home::BuiltIn,
-            Entry::Plugin(plugin, _) => Home::Plugin(&plugin.file().path),
+        self.types.get(name).map(|entry| match &entry.code {
+            Code::BuiltIn(_) => Home::BuiltIn,
+            Code::Plugin(plugin) => Home::Plugin(plugin.file()),
         })
     }
 
@@ -78,11 +82,21 @@ impl Registry {
     /// # Errors
     /// [`Unsupported`](countersign::ErrorKind::Unsupported) when there is no such type; else the type's own.
     pub fn create(&self, name: &str, settings: &Value) -> Result<Box<dyn Profile>, Error> {
-        match self.types.get(name) {
-            Some(Entry::BuiltIn(built_in)) => built_in.create(settings),
-            Some(Entry::Plugin(plugin, _)) => plugin.create(name, settings),
+        match self.types.get(name).map(|entry| &entry.code) {
+            Some(Code::BuiltIn(built_in)) => built_in.create(settings),
+            Some(Code::Plugin(plugin)) => plugin.create(name, settings),
             None => Err(Error::unsupported(format!("there is no profile type `{name}`"))),
         }
+    }
+}
+
+impl Types for Registry {
+    fn names(&self) -> Vec<&str> {
+        self.names().collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<&Value> {
+        self.manifest(name).map(|manifest| &manifest.schema)
     }
 }
 

@@ -1,0 +1,6 @@
+//! The profile types that are linked in. A crate that is named here registers its types by itself.
+
+use countersign_api_key as _;
+use countersign_basic as _;
+use countersign_bearer as _;
+use countersign_oauth2 as _;

@@ -1,0 +1,165 @@
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::counters::{Part, Tally};
+use super::snapshot::{Generation, Snapshot};
+
+/// What the hot path looks at before it places anything: which credential is current, and until when nobody else
+/// needs to look. Read by all threads, written seldom.
+#[derive(Debug)]
+pub(crate) struct Front {
+    /// The generation that replicas may place; 0 while there is none.
+    generation: AtomicU64,
+    /// From this effective time on the slow path has a look.
+    attention: AtomicU64,
+    /// The settings that may write here; others came too late.
+    epoch: Mutex<u64>,
+    /// Where each thread keeps its replica, if this credential has replicas.
+    place: Option<Place>,
+}
+
+impl Front {
+    pub(crate) fn replicated(epoch: u64) -> Self {
+        Self { place: Some(Place::take()), ..Self::single(epoch) }
+    }
+
+    pub(crate) const fn single(epoch: u64) -> Self {
+        let (generation, attention) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { generation, attention, epoch: Mutex::new(epoch), place: None }
+    }
+
+    pub(crate) fn attention(&self) -> u64 {
+        self.attention.load(Ordering::Acquire)
+    }
+
+    /// New settings take over: nothing is current, and what the settings before still bring is ignored.
+    pub(crate) fn take_over(&self, epoch: u64) {
+        let mut owner = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        *owner = epoch;
+        self.generation.store(0, Ordering::Release);
+    }
+
+    /// Makes a credential current; `None` for one that replicas cannot place.
+    pub(crate) fn publish(&self, epoch: u64, generation: Option<Generation>, attention: u64) {
+        self.write(epoch, || {
+            // In this order, and read in the other: who sees the new time sees the new generation too, so that
+            // nobody takes an old credential for as long-lived as the new one.
+            self.generation.store(generation.map_or(0, |generation| generation.0.get()), Ordering::Release);
+            self.attention.store(attention, Ordering::Release);
+        });
+    }
+
+    /// Nothing is current any more.
+    pub(crate) fn withdraw(&self, epoch: u64) {
+        self.write(epoch, || self.generation.store(0, Ordering::Release));
+    }
+
+    /// The current credential needs no look until then.
+    pub(crate) fn look_again(&self, epoch: u64, at: u64) {
+        self.write(epoch, || self.attention.store(at, Ordering::Release));
+    }
+
+    /// Whether the caller is the one to have the look that was due at `attention`.
+    pub(crate) fn claim_look(&self, attention: u64, next: u64) -> bool {
+        self.attention.compare_exchange(attention, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    fn write(&self, epoch: u64, change: impl FnOnce()) {
+        let owner = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        if *owner == epoch {
+            change();
+        }
+    }
+
+    /// The hot path: places this thread's replica of the current credential, if there is one and it is fresh.
+    /// `current` gives the credential when the replica has to be made anew.
+    #[inline]
+    pub(crate) fn place(
+        &self,
+        now: u64,
+        headers: &mut HeaderMap,
+        tally: &Tally,
+        current: impl FnOnce() -> Option<Arc<Snapshot>>,
+    ) -> Option<Generation> {
+        if now >= self.attention.load(Ordering::Acquire) {
+            return None;
+        }
+        let generation = self.generation.load(Ordering::Acquire);
+        let place = self.place.as_ref()?;
+        REPLICAS
+            .try_with(|replicas| {
+                if let Some(Some(replica)) = replicas.borrow().get(place.0)
+                    && replica.generation.0.get() == generation
+                {
+                    return replica.place(headers);
+                }
+                let snapshot = current().filter(|snapshot| snapshot.generation().0.get() == generation)?;
+                let mut replicas = replicas.borrow_mut();
+                place.put(&mut replicas, Replica::of(&snapshot, tally)).place(headers)
+            })
+            .ok()
+            .flatten()
+    }
+}
+
+thread_local! {
+    /// By [`Place`]. What is out of date is replaced at its next use.
+    static REPLICAS: RefCell<Vec<Option<Replica>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A thread's own copy of a credential: placing it writes nothing that another thread reads.
+struct Replica {
+    generation: Generation,
+    headers: Box<[(HeaderName, HeaderValue)]>,
+    placements: Arc<Part>,
+}
+
+impl Replica {
+    #[cold]
+    fn of(snapshot: &Snapshot, tally: &Tally) -> Self {
+        let (generation, headers) = (snapshot.generation(), snapshot.copy_headers());
+        Self { generation, headers, placements: tally.part() }
+    }
+
+    #[inline]
+    fn place(&self, headers: &mut HeaderMap) -> Option<Generation> {
+        for (name, value) in &self.headers {
+            headers.try_insert(name, value.clone()).ok()?;
+        }
+        self.placements.bump();
+        Some(self.generation)
+    }
+}
+
+/// An index into each thread's replicas, reused when its owner is gone.
+#[derive(Debug)]
+struct Place(usize);
+
+/// Places that were given back, and the first that was never given.
+static PLACES: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
+
+impl Place {
+    fn take() -> Self {
+        let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+        Self(places.0.pop().unwrap_or_else(|| {
+            places.1 += 1;
+            places.1 - 1
+        }))
+    }
+
+    fn put<'a>(&self, replicas: &'a mut Vec<Option<Replica>>, replica: Replica) -> &'a Replica {
+        if replicas.len() <= self.0 {
+            replicas.resize_with(self.0 + 1, || None);
+        }
+        replicas[self.0].insert(replica)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        PLACES.lock().unwrap_or_else(PoisonError::into_inner).0.push(self.0);
+    }
+}

@@ -1,0 +1,154 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Gives every outbound call its credentials.
+///
+/// A connector names a profile, the profile names a type (jwt-bearer, oauth2, basic, … or one from a plugin), and
+/// Countersign obtains the credential, keeps it fresh and puts it on each request.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// The configuration file.
+    #[arg(short, long, global = true, env = "COUNTERSIGN_CONFIG", default_value = "countersign.toml")]
+    pub(crate) config: PathBuf,
+
+    /// Say more on standard error: -v what happens, -vv how, -vvv everything. Never a secret.
+    ///
+    /// `COUNTERSIGN_LOG` takes a filter such as `countersign_host=debug,hyper=info` instead.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check all that can be known without a network: configuration, sources, keys, plugins.
+    ///
+    /// Exit status 0 when all is well, 1 with the findings, each with file, line and column.
+    Check,
+    /// List the profile types, built in and from plugins, or show one's settings.
+    Types {
+        #[command(subcommand)]
+        command: Option<TypesCommand>,
+        /// Print JSON, settings' schemas included.
+        #[arg(long, global = true)]
+        json: bool,
+    },
+    /// Print the JSON Schema of the whole configuration, plugins' types included, for editors.
+    Schema,
+    /// List the plugin files, or inspect one.
+    Plugins {
+        #[command(subcommand)]
+        command: Option<PluginsCommand>,
+    },
+    /// Print what would be placed on a request, a line each. Secrets on purpose, to standard output only.
+    Header(HeaderArguments),
+    /// Call the API behind a connector, with its credential.
+    ///
+    /// Exit status 0 when the API answered with a status below 400, 22 when it answered with 400 or more, 1 when
+    /// there was no call or no answer.
+    Call(CallArguments),
+    /// Print a profile's public keys as a JWK Set, to hand to the API's owner.
+    Jwks {
+        /// The profile.
+        profile: String,
+    },
+    /// Show the product at work on this machine: three APIs, three profile types, one of them from a plugin.
+    Demo {
+        /// The example plugin, already built; else it is built from source, as its author would.
+        #[arg(long, value_name = "FILE")]
+        plugin: Option<PathBuf>,
+        /// Keep the demonstration's folder and say where it is.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Print a shell's completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TypesCommand {
+    /// Show a type's settings.
+    Show {
+        /// The type.
+        #[arg(value_name = "TYPE")]
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginsCommand {
+    /// Say what a file says of itself, without executing it.
+    Inspect {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HeaderArguments {
+    /// The connector.
+    pub(crate) connector: String,
+    #[command(flatten)]
+    pub(crate) caller: CallerArguments,
+    /// The request's method; it matters to profiles that sign.
+    #[arg(short = 'X', long, value_name = "METHOD", default_value = "GET")]
+    pub(crate) method: http::Method,
+    /// The request's path below the connector's base URL, with its query.
+    #[arg(long, value_name = "PATH", default_value = "")]
+    pub(crate) path: String,
+    /// The request's body; it matters to profiles that sign it. `@FILE` reads a file, `@-` standard input.
+    #[arg(short, long, value_name = "DATA")]
+    pub(crate) data: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallArguments {
+    /// The connector.
+    pub(crate) connector: String,
+    /// The path below the connector's base URL, with its query.
+    pub(crate) path: String,
+    #[command(flatten)]
+    pub(crate) caller: CallerArguments,
+    /// The method; GET, or POST when there is data.
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub(crate) method: Option<http::Method>,
+    /// A header field, `Name: value`; may be given several times.
+    #[arg(short = 'H', long = "header", value_name = "FIELD")]
+    pub(crate) headers: Vec<String>,
+    /// The body. `@FILE` reads a file, `@-` standard input.
+    #[arg(short, long, value_name = "DATA")]
+    pub(crate) data: Option<String>,
+    /// Print the answer's status and headers too.
+    #[arg(short, long)]
+    pub(crate) include: bool,
+    /// Follow redirects; outside the connector's base URL without any credential.
+    #[arg(short = 'L', long)]
+    pub(crate) location: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallerArguments {
+    /// An attribute of the caller, `name=value`; may be given several times.
+    #[arg(long = "caller", value_name = "NAME=VALUE", value_parser = attribute)]
+    attributes: Vec<(String, String)>,
+}
+
+impl CallerArguments {
+    pub(crate) fn caller(&self) -> countersign::Caller {
+        self.attributes.iter().cloned().collect()
+    }
+}
+
+fn attribute(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("an attribute is NAME=VALUE".to_owned()),
+    }
+}

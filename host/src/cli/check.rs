@@ -1,0 +1,24 @@
+use std::path::Path;
+
+use super::Failure;
+use super::output::{Paint, print};
+use crate::Setup;
+
+/// Checks all that can be known without a network.
+pub(super) fn run(config: &Path) -> Result<(), Failure> {
+    let setup = Setup::read(config)?;
+    for warning in setup.warnings().iter() {
+        print(format_args!("{warning}\n"))?;
+    }
+    let count = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+    let paint = Paint::stdout();
+    print(format_args!(
+        "{}: {}, {}, {}: {}\n",
+        config.display(),
+        count(setup.connectors().len(), "connector"),
+        count(setup.profiles().len(), "profile"),
+        count(setup.plugins().len(), "plugin"),
+        paint.good("no problems found"),
+    ))?;
+    Ok(())
+}

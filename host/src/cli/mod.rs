@@ -1,0 +1,134 @@
+//! The program `countersign`: arguments in, one library call, words out.
+//!
+//! Not here: anything that a user of the library would miss.
+
+mod args;
+mod call;
+mod check;
+mod demo;
+mod header;
+mod jwks;
+mod output;
+mod plugins;
+mod settings;
+mod types;
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use tracing_subscriber::EnvFilter;
+
+use self::args::{Arguments, Command};
+use self::output::print;
+use crate::config::Findings;
+use crate::{Host, Setup};
+
+/// Why a command did not succeed.
+enum Failure {
+    /// What is wrong with the configuration, already located.
+    Findings(Findings),
+    /// In words.
+    Words(String),
+    /// All is said; only the exit status is left.
+    Status(u8),
+}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log_to_stderr(arguments.verbose);
+    let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
+        Ok(runtime) => runtime.block_on(run(arguments)),
+        Err(error) => Err(Failure::Words(format!("cannot start: {error}"))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Findings(findings)) => complain(&findings.to_string()),
+        Err(Failure::Words(words)) => complain(&format!("countersign: {words}")),
+        Err(Failure::Status(status)) => ExitCode::from(status),
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let config = arguments.config;
+    match arguments.command {
+        Command::Check => check::run(&config),
+        Command::Types { command: None, json } => types::list(&Setup::types_of(&config)?, json),
+        Command::Types { command: Some(args::TypesCommand::Show { name }), json } => {
+            types::show(&Setup::types_of(&config)?, &name, json)
+        }
+        Command::Schema => {
+            let schema = crate::config::schema(&Setup::types_of(&config)?);
+            Ok(print(format_args!("{schema:#}\n"))?)
+        }
+        Command::Plugins { command: None } => plugins::list(&config),
+        Command::Plugins { command: Some(args::PluginsCommand::Inspect { file }) } => plugins::inspect(&file),
+        Command::Header(arguments) => header::run(&start(&config).await?, arguments).await,
+        Command::Call(arguments) => call::run(&start(&config).await?, arguments).await,
+        Command::Jwks { profile } => jwks::run(&config, &profile),
+        Command::Demo { plugin, keep } => demo::run(plugin, keep).await.map_err(Failure::Words),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "countersign", &mut script);
+            Ok(output::print_bytes(&script)?)
+        }
+    }
+}
+
+async fn start(config: &Path) -> Result<Host, Failure> {
+    let host = Host::start(config).await?;
+    for warning in host.warnings().iter() {
+        tracing::warn!("{warning}");
+    }
+    Ok(host)
+}
+
+fn complain(words: &str) -> ExitCode {
+    use std::io::Write;
+    // Whoever closed standard error does not want to know.
+    let _ = writeln!(io::stderr().lock(), "{}", words.trim_end());
+    ExitCode::FAILURE
+}
+
+fn log_to_stderr(verbose: u8) {
+    use std::io::IsTerminal;
+    let by_flag = match verbose {
+        0 => "warn",
+        1 => "countersign=info,countersign_host=info,warn",
+        2 => "countersign=debug,countersign_host=debug,info",
+        _ => "trace",
+    };
+    let filter = match std::env::var("COUNTERSIGN_LOG") {
+        Ok(filter) if verbose == 0 && !filter.is_empty() => EnvFilter::new(filter),
+        _ => EnvFilter::new(by_flag),
+    };
+    let colours =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    // A subscriber is there already only when a test set one.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .with_target(verbose > 1)
+        .try_init();
+}
+
+impl From<Findings> for Failure {
+    fn from(findings: Findings) -> Self {
+        Self::Findings(findings)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Words(format!("cannot write to standard output: {error}"))
+    }
+}
+
+impl From<crate::Error> for Failure {
+    fn from(error: crate::Error) -> Self {
+        Self::Words(error.to_string())
+    }
+}

@@ -1,0 +1,54 @@
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+
+/// Writes to standard output. A closed pipe (`| head`) is no error but the end.
+pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
+    match write!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        outcome => outcome,
+    }
+}
+
+/// Writes bytes to standard output.
+pub(crate) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
+    match io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        outcome => outcome,
+    }
+}
+
+/// Colours, where standard output is a terminal and `NO_COLOR` is not set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Paint(bool);
+
+impl Paint {
+    pub(crate) fn stdout() -> Self {
+        Self(io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+    }
+
+    /// Never colours.
+    #[cfg(test)]
+    pub(crate) const fn none() -> Self {
+        Self(false)
+    }
+
+    pub(crate) fn bold(self, text: impl fmt::Display) -> String {
+        self.with("1", text)
+    }
+
+    pub(crate) fn dim(self, text: impl fmt::Display) -> String {
+        self.with("2", text)
+    }
+
+    pub(crate) fn good(self, text: impl fmt::Display) -> String {
+        self.with("32", text)
+    }
+
+    pub(crate) fn bad(self, text: impl fmt::Display) -> String {
+        self.with("31", text)
+    }
+
+    fn with(self, code: &str, text: impl fmt::Display) -> String {
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+    }
+}

@@ -1,0 +1,128 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower::{Layer, Service};
+
+use super::body::ReplayableBody;
+use crate::Error;
+use crate::connector::{BodyBytes, Connector, challenge};
+
+/// Puts a connector's credential on every request of an HTTP service, and replays a rejected call once.
+///
+/// The caller on whose behalf a request goes is the [`Caller`](countersign::Caller) in its extensions. A request that
+/// cannot be authorized does not reach the inner service.
+#[derive(Debug, Clone)]
+pub struct AuthorizeLayer {
+    connector: Arc<Connector>,
+}
+
+impl AuthorizeLayer {
+    /// A layer for a connector's calls.
+    pub const fn new(connector: Arc<Connector>) -> Self {
+        Self { connector }
+    }
+}
+
+impl<S> Layer<S> for AuthorizeLayer {
+    type Service = Authorize<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Authorize { inner, connector: Arc::clone(&self.connector) }
+    }
+}
+
+/// The service that [`AuthorizeLayer`] makes.
+#[derive(Debug, Clone)]
+pub struct Authorize<S> {
+    inner: S,
+    connector: Arc<Connector>,
+}
+
+/// What goes wrong in an authorized service.
+#[derive(Debug)]
+pub enum AuthorizeError<E> {
+    /// No credential: the request was not sent.
+    Unauthorized(Error),
+    /// The inner service's own error.
+    Inner(E),
+}
+
+impl<E: std::fmt::Display> std::fmt::Display for AuthorizeError<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unauthorized(error) => error.fmt(f),
+            Self::Inner(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for AuthorizeError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unauthorized(error) => Some(error),
+            Self::Inner(error) => Some(error),
+        }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Authorize<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    B: ReplayableBody + Send + 'static,
+    R: Send + 'static,
+{
+    type Response = Response<R>;
+    type Error = AuthorizeError<S::Error>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(task).map_err(AuthorizeError::Inner)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The service that is ready is the one to call; the clone takes its place.
+        let clone = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, clone);
+        let connector = Arc::clone(&self.connector);
+        Box::pin(call(inner, connector, request))
+    }
+}
+
+async fn call<S, B, R>(
+    mut inner: S,
+    connector: Arc<Connector>,
+    request: Request<B>,
+) -> Result<Response<R>, AuthorizeError<S::Error>>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    B: ReplayableBody,
+{
+    let (mut head, body) = request.into_parts();
+    if let Some(bytes) = body.in_memory() {
+        head.extensions.insert(BodyBytes(bytes));
+    }
+    let replay = body.again().filter(|_| {
+        let bytes = head.extensions.get::<BodyBytes>().map(|body| &body.0);
+        connector.rejection().allows_replay(&head.method, bytes)
+    });
+    let pristine = head.clone();
+    let authorization = connector.authorize(&mut head).await.map_err(AuthorizeError::Unauthorized)?;
+    let answer = inner.call(Request::from_parts(head, body)).await.map_err(AuthorizeError::Inner)?;
+    let rule = connector.rejection();
+    // A streamed body cannot be looked at here without taking it from the caller; such rules are the client's.
+    if rule.reads_body() || !rule.matches_head(answer.status(), answer.headers()) {
+        return Ok(answer);
+    }
+    connector.reject(&authorization, &challenge(answer.status(), answer.headers()));
+    let Some(body) = replay else { return Ok(answer) };
+    let mut head = pristine;
+    if connector.authorize(&mut head).await.is_err() {
+        return Ok(answer);
+    }
+    std::future::poll_fn(|task| inner.poll_ready(task)).await.map_err(AuthorizeError::Inner)?;
+    inner.call(Request::from_parts(head, body)).await.map_err(AuthorizeError::Inner)
+}

@@ -1,0 +1,39 @@
+//! The configuration: from text to types that cannot be wrong, with findings that name file, line, column and the way
+//! out, all in one go, and never a value.
+//!
+//! Here: the grammar, the sources of values (`${env:…}`, `${file:…}`), the check of a profile's settings against its
+//! type's schema, and the schema of the whole. Not here: making profiles, loading plugins, opening connections.
+
+mod check;
+mod connector;
+mod document;
+mod duration;
+mod finding;
+mod http;
+mod name;
+mod plugins;
+mod profile;
+mod reader;
+mod rejection;
+mod schema;
+mod settings;
+mod site;
+mod sources;
+mod store;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use connector::ConnectorConfig;
+pub use document::{Config, Document, Types};
+pub use finding::{Finding, Findings, Severity};
+pub use http::HttpConfig;
+pub(crate) use name::nearest;
+pub use plugins::{PluginConfig, PluginsConfig, plugin_name};
+pub use profile::ProfileConfig;
+pub use rejection::{Rejection, Replay};
+pub use schema::schema;
+pub use settings::{Resolved, Settings};
+pub use site::Site;
+pub use sources::{Sources, Watched, escape};
+pub use store::StoreConfig;

@@ -1,0 +1,44 @@
+use countersign::Caller;
+
+use crate::cache::Generation;
+
+/// What was placed on a request, for [`reject`](super::Connector::reject): it names credentials and holds none.
+#[derive(Debug, Clone)]
+pub struct Authorization(Placed);
+
+#[derive(Debug, Clone)]
+enum Placed {
+    /// The hot path: one profile that reads nothing of the caller.
+    One(Generation),
+    Several(Caller, Vec<Generation>),
+}
+
+static NOBODY: Caller = Caller::new();
+
+impl Authorization {
+    #[inline]
+    pub(super) const fn of_one(generation: Generation) -> Self {
+        Self(Placed::One(generation))
+    }
+
+    pub(super) const fn of(caller: Caller, generations: Vec<Generation>) -> Self {
+        Self(Placed::Several(caller, generations))
+    }
+
+    pub(super) fn caller(&self) -> &Caller {
+        match &self.0 {
+            Placed::One(_) => &NOBODY,
+            Placed::Several(caller, _) => caller,
+        }
+    }
+
+    /// One per profile of the connector, in order.
+    pub(super) fn generations(&self) -> impl Iterator<Item = Generation> {
+        match &self.0 {
+            Placed::One(generation) => std::slice::from_ref(generation),
+            Placed::Several(_, generations) => generations.as_slice(),
+        }
+        .iter()
+        .copied()
+    }
+}

@@ -1,0 +1,209 @@
+//! Connectors: which credentials a request carries, and whether it may carry them.
+//!
+//! Here live the binding to origin and path, several profiles in order, and the rejection rule. Not here: a credential's
+//! life (the cache), sending a request (the client).
+
+mod authorization;
+mod base_url;
+mod profile;
+mod rejection;
+mod staged;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use countersign::{Caller, Challenge, ClientCertificate, Secret, SignContext};
+use http::request::Parts;
+
+use self::staged::Staged;
+use crate::Error;
+use crate::cache::{Clock, Placed, Snapshot};
+use crate::config::Rejection;
+use crate::transport::{Options, Transport};
+
+pub use authorization::Authorization;
+pub use base_url::BaseUrl;
+pub(crate) use profile::BoundProfile;
+pub(crate) use rejection::{MOST_BODY, challenge};
+
+/// A request's whole body, among its extensions, for profiles that sign it.
+#[derive(Debug, Clone)]
+pub struct BodyBytes(pub Bytes);
+
+/// One upstream API, and the profiles whose credentials its calls carry.
+pub struct Connector {
+    name: String,
+    base_url: BaseUrl,
+    profiles: Vec<Arc<BoundProfile>>,
+    rejection: Rejection,
+    timeout: Duration,
+    clock: Clock,
+    transports: Transports,
+}
+
+/// The connector's connections; a client certificate has connections of its own, never shared between identities.
+pub(crate) struct Transports {
+    pub(crate) plain: Transport,
+    pub(crate) roots: Option<Arc<[u8]>>,
+    pub(crate) with_certificate: Mutex<HashMap<[u8; 32], Transport>>,
+}
+
+/// How many identities a connector keeps connections for.
+const MOST_IDENTITIES: usize = 64;
+
+impl Connector {
+    pub(crate) fn new(
+        name: String,
+        base_url: BaseUrl,
+        profiles: Vec<Arc<BoundProfile>>,
+        rejection: Rejection,
+        timeout: Duration,
+        clock: Clock,
+        transports: Transports,
+    ) -> Self {
+        Self { name, base_url, profiles, rejection, timeout, clock, transports }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its credentials are bound to.
+    pub const fn base_url(&self) -> &BaseUrl {
+        &self.base_url
+    }
+
+    /// How long a whole call may take.
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Puts the credential on a request if that takes no waiting: the hot path.
+    ///
+    /// It takes no lock and allocates nothing. `None` means that nothing was touched and
+    /// [`authorize`](Connector::authorize) has to be asked.
+    #[inline]
+    pub fn try_authorize(&self, parts: &mut Parts) -> Option<Authorization> {
+        let [profile] = self.profiles.as_slice() else { return None };
+        if !self.base_url.covers(&parts.uri) {
+            return None;
+        }
+        profile.cache.try_place(&mut parts.headers).map(Authorization::of_one)
+    }
+
+    /// Puts the credentials of all profiles on a request: wholly, or not at all.
+    ///
+    /// The request's URI is absolute. Its extensions hold the [`Caller`] on whose behalf it goes, and its
+    /// [`BodyBytes`] if a profile signs the body. A client certificate to present is left in the extensions, as
+    /// [`ClientCertificate`].
+    ///
+    /// # Errors
+    /// When a credential cannot be had, or the request is not the connector's. The request must then not be sent.
+    pub async fn authorize(&self, parts: &mut Parts) -> Result<Authorization, Error> {
+        if let Some(authorization) = self.try_authorize(parts) {
+            return Ok(authorization);
+        }
+        if !self.base_url.covers(&parts.uri) {
+            let bound =
+                format!("the request leads out of {}, which the credential is bound to", self.base_url);
+            return Err(self.error(countersign::Error::config(bound)));
+        }
+        let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
+        let mut staged = Staged::of(parts);
+        let mut generations = Vec::with_capacity(self.profiles.len());
+        for (turn, profile) in self.profiles.iter().enumerate() {
+            let snapshot = profile.credential(&caller, self.base_url.origin()).await;
+            let snapshot = snapshot.map_err(|error| self.profile_error(profile, error))?;
+            self.place(&mut staged, parts, profile, &snapshot, turn)
+                .map_err(|error| self.profile_error(profile, error))?;
+            generations.push(snapshot.generation());
+        }
+        staged.finish(parts);
+        Ok(Authorization::of(caller, generations))
+    }
+
+    /// An upstream rejected what was placed: those credentials, and none that came later, are given up.
+    ///
+    /// Returns whether another credential can be expected.
+    pub fn reject(&self, authorization: &Authorization, challenge: &Challenge) -> bool {
+        let each = self.profiles.iter().zip(authorization.generations());
+        each.fold(false, |hope, (profile, generation)| {
+            let origin = self.base_url.origin();
+            profile.cache.reject(authorization.caller(), origin, generation, challenge.clone()) || hope
+        })
+    }
+
+    /// When an answer means that the credential was rejected.
+    pub const fn rejection(&self) -> &Rejection {
+        &self.rejection
+    }
+
+    pub(crate) fn error(&self, cause: countersign::Error) -> Error {
+        Error::of_connector(&self.name, cause)
+    }
+
+    /// The connections to use for a request that presents that certificate, or none.
+    pub(crate) fn transport(
+        &self,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Transport, countersign::Error> {
+        let Some(certificate) = certificate else { return Ok(self.transports.plain.clone()) };
+        let identity = Secret::new(format!("{}\n{}", certificate.key_pem.expose(), certificate.chain_pem));
+        let mut digest = [0; 32];
+        digest.copy_from_slice(
+            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, identity.expose().as_bytes()).as_ref(),
+        );
+        let mut known = self.transports.with_certificate.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(transport) = known.get(&digest) {
+            return Ok(transport.clone());
+        }
+        let transport = Transport::new(Options {
+            roots: self.transports.roots.as_deref(),
+            identity: Some(identity.expose().as_bytes()),
+            proxy: None,
+        })?;
+        if known.len() >= MOST_IDENTITIES {
+            known.clear();
+        }
+        known.insert(digest, transport.clone());
+        Ok(transport)
+    }
+
+    fn place(
+        &self,
+        staged: &mut Staged,
+        parts: &Parts,
+        profile: &BoundProfile,
+        snapshot: &Snapshot,
+        turn: usize,
+    ) -> Result<(), countersign::Error> {
+        staged.place_all(snapshot, turn)?;
+        let Some(signer) = snapshot.signer() else { return Ok(()) };
+        let body = profile.body_to_sign(parts)?;
+        let cx = SignContext::at(self.clock.tick().wall);
+        let mut edits: Vec<Result<Placed, countersign::Error>> = Vec::new();
+        staged.with_head(parts, self.base_url.authority(), body, |head| {
+            signer.sign(head, &cx, &mut |place, name, value| edits.push(Placed::new(place, name, value)))
+        })?;
+        edits.into_iter().try_for_each(|edit| staged.place(&edit?, turn))
+    }
+
+    fn profile_error(&self, profile: &BoundProfile, cause: countersign::Error) -> Error {
+        Error::of_profile(&self.name, &profile.name, cause)
+    }
+}
+
+/// Names, never values.
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let profiles: Vec<_> = self.profiles.iter().map(|profile| &*profile.name).collect();
+        f.debug_struct("Connector")
+            .field("name", &self.name)
+            .field("base_url", &self.base_url)
+            .field("profiles", &profiles)
+            .finish_non_exhaustive()
+    }
+}

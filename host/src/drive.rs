@@ -1,0 +1,95 @@
+//! Holds a profile's conversations: what it needs is done here, step by step, under one deadline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::protocol::{Event, Need, Resume, Start, Step};
+use countersign::{Credential, Error, Inputs, Profile, Signer};
+use tracing::Instrument;
+
+use crate::acquire::{Acquire, BoxFuture};
+use crate::cache::Clock;
+use crate::exchange::Exchange;
+
+/// How long a whole conversation may last.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How many needs a conversation may have; a profile that asks for ever is stopped here.
+const MOST_NEEDS: usize = 64;
+
+/// A profile in this process, linked in or from a `.so`, as the cache sees it.
+pub(crate) struct LocalProfile {
+    name: Arc<str>,
+    type_name: Arc<str>,
+    inputs: Inputs,
+    profile: Box<dyn Profile>,
+    exchange: Arc<Exchange>,
+    clock: Clock,
+}
+
+impl LocalProfile {
+    pub(crate) fn new(
+        name: Arc<str>,
+        type_name: Arc<str>,
+        profile: Box<dyn Profile>,
+        exchange: Arc<Exchange>,
+        clock: Clock,
+    ) -> Self {
+        Self { name, type_name, inputs: profile.inputs(), profile, exchange, clock }
+    }
+
+    async fn converse(&self, start: Start) -> Result<Credential, Error> {
+        let (mut step, mut flow) = self.profile.start(start);
+        for _ in 0..MOST_NEEDS {
+            let event = match step {
+                Step::Done(credential) => return Ok(credential),
+                Step::Failed(error) => return Err(error),
+                Step::Need(need) => self.meet(need).await,
+            };
+            step = flow.resume(Resume { now: self.clock.tick().wall, event });
+        }
+        match step {
+            Step::Done(credential) => Ok(credential),
+            Step::Failed(error) => Err(error),
+            Step::Need(_) => Err(Error::internal(format!(
+                "the type {} asks its host for more than {MOST_NEEDS} things in one conversation",
+                self.type_name
+            ))),
+        }
+    }
+
+    async fn meet(&self, need: Need) -> Event {
+        match need {
+            Need::Http(request) => match self.exchange.send(request).await {
+                Ok(response) => Event::Http(response),
+                Err(error) => Event::Failed(error),
+            },
+            Need::Sleep(duration) => {
+                tokio::time::sleep(duration).await;
+                Event::Slept
+            }
+            _ => {
+                Event::Failed(Error::unsupported("this host does not know what the profile needs; update it"))
+            }
+        }
+    }
+}
+
+impl Acquire for LocalProfile {
+    fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    fn acquire(self: Arc<Self>, start: Start) -> BoxFuture<'static, Result<Credential, Error>> {
+        let span = tracing::debug_span!("acquire", profile = %self.name, r#type = %self.type_name);
+        let conversation = async move {
+            tokio::time::timeout(DEADLINE, self.converse(start)).await.unwrap_or_else(|_| {
+                Err(Error::unavailable(format!("no credential within {} s", DEADLINE.as_secs())))
+            })
+        };
+        Box::pin(conversation.instrument(span))
+    }
+
+    fn signer(&self, credential: Credential) -> Result<Box<dyn Signer>, Error> {
+        self.profile.signer(credential)
+    }
+}

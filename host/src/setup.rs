@@ -1,0 +1,179 @@
+//! From a configuration file to everything that can be known without a network: types, profiles, connectors.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use countersign::Profile;
+
+use crate::config::{
+    Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginsConfig, ProfileConfig, Sources,
+    StoreConfig, Watched,
+};
+use crate::plugin::{Folder, PluginNote, PluginSettings, load_folder};
+use crate::registry::Registry;
+
+/// A configuration that was read whole and found good, with an instance of each profile. Nothing runs yet.
+///
+/// It is what `countersign check` makes and drops again, and what [`Host::start`](crate::Host::start) begins with.
+#[derive(Debug)]
+pub struct Setup {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) profiles: Vec<ReadyProfile>,
+    pub(crate) connectors: Vec<ConnectorConfig>,
+    pub(crate) http: HttpConfig,
+    pub(crate) store: StoreConfig,
+    plugins: Vec<PluginNote>,
+    pub(crate) warnings: Findings,
+}
+
+/// A profile with its instance.
+pub struct ReadyProfile {
+    pub(crate) config: ProfileConfig,
+    pub(crate) instance: Box<dyn Profile>,
+    pub(crate) watched: Vec<Watched>,
+}
+
+impl Setup {
+    /// Reads a configuration file, judges and loads its plugins, resolves its sources and makes its profiles.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in one go.
+    pub fn read(path: &Path) -> Result<Self, Findings> {
+        let document = Document::read(path)?;
+        let (registry, plugins, mut findings) = types(&document)?;
+        let (config, problems) = document.examine(&registry);
+        findings.extend(problems);
+        let Config { profiles, connectors, http, store, .. } = config;
+        let sources = Sources::system();
+        let mut ready = Vec::with_capacity(profiles.len());
+        for profile in profiles {
+            match make(&registry, &profile, &sources) {
+                Ok((instance, watched, warnings)) => {
+                    findings.extend(warnings);
+                    ready.push(ReadyProfile { config: profile, instance, watched });
+                }
+                Err(problems) => findings.extend(problems),
+            }
+        }
+        if findings.has_errors() {
+            findings.sort();
+            return Err(findings);
+        }
+        let registry = Arc::new(registry);
+        Ok(Self { registry, profiles: ready, connectors, http, store, plugins, warnings: findings })
+    }
+
+    /// The types that a configuration can use; the built-in ones if there is no such file.
+    ///
+    /// # Errors
+    /// What is wrong with the file's `[plugins]` or with a plugin.
+    pub fn types_of(path: &Path) -> Result<Registry, Findings> {
+        if !path.exists() {
+            return Ok(Registry::built_in());
+        }
+        let (registry, _, findings) = types(&Document::read(path)?)?;
+        findings.or(registry)
+    }
+
+    /// The plugin files of a configuration, loaded and refused.
+    ///
+    /// # Errors
+    /// What is wrong with the file's `[plugins]`.
+    pub fn plugins_of(path: &Path) -> Result<Folder, Findings> {
+        let plugins = Document::read(path)?.plugins()?;
+        Ok(load(&plugins))
+    }
+
+    /// The connectors.
+    pub fn connectors(&self) -> &[ConnectorConfig] {
+        &self.connectors
+    }
+
+    /// The profiles.
+    pub fn profiles(&self) -> &[ReadyProfile] {
+        &self.profiles
+    }
+
+    /// What the loaded plugin files say of themselves.
+    pub fn plugins(&self) -> &[PluginNote] {
+        &self.plugins
+    }
+
+    /// What works and should be looked at.
+    pub const fn warnings(&self) -> &Findings {
+        &self.warnings
+    }
+}
+
+impl ReadyProfile {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Its type.
+    pub fn type_name(&self) -> &str {
+        &self.config.type_name
+    }
+
+    /// The public halves of its keys, as JSON Web Keys.
+    ///
+    /// # Errors
+    /// When the profile's code panicked.
+    pub fn public_keys(&self) -> Result<Vec<serde_json::Value>, countersign::Error> {
+        self.instance.public_keys()
+    }
+}
+
+impl std::fmt::Debug for ReadyProfile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadyProfile").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// Makes an instance of a profile from what its sources hold now.
+pub(crate) fn make(
+    registry: &Registry,
+    profile: &ProfileConfig,
+    sources: &Sources,
+) -> Result<(Box<dyn Profile>, Vec<Watched>, Findings), Findings> {
+    let mut resolved = profile.settings.resolve(sources)?;
+    let instance = registry
+        .create(&profile.type_name, &resolved.value)
+        .map_err(|error| Findings::from(profile.settings.locate(&error)))?;
+    Ok((instance, std::mem::take(&mut resolved.watched), std::mem::take(&mut resolved.warnings)))
+}
+
+/// The types, the plugins' notes, and what is wrong with single plugin files although the rest can go on.
+fn types(document: &Document) -> Result<(Registry, Vec<PluginNote>, Findings), Findings> {
+    let config = document.plugins()?;
+    let Folder { plugins, refusals } = load(&config);
+    let mut findings = Findings::new();
+    for refusal in &refusals {
+        findings.push(Finding::about(refusal.file(), refusal.reason()));
+    }
+    let notes = plugins.iter().map(|plugin| plugin.note().clone()).collect();
+    let registry = plugins.into_iter().fold(Registry::built_in(), Registry::with_plugin);
+    Ok((registry, notes, findings))
+}
+
+fn load(config: &PluginsConfig) -> Folder {
+    let Some(dir) = &config.dir else { return Folder::default() };
+    let settings: BTreeMap<String, PluginSettings> = config
+        .entries
+        .iter()
+        .map(|entry| {
+            let settings = PluginSettings {
+                sha256: entry.sha256,
+                allow_libraries: entry.allow_libraries.clone(),
+                required: entry.required,
+                types: entry.types.clone(),
+            };
+            (entry.name.clone(), settings)
+        })
+        .collect();
+    let registry = Registry::built_in();
+    let built_in: Vec<&str> = registry.names().collect();
+    load_folder(dir, &settings, &built_in)
+}

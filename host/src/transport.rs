@@ -1,0 +1,97 @@
+//! Connections to other servers: TLS roots, proxies and limits in one place, for token endpoints and upstreams alike.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use countersign::{Error, Origin};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client};
+
+/// How long a connection may take to come about, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an unused connection is kept.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What connections need beyond the defaults.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Options<'a> {
+    /// Certificate authorities besides the system's, as a PEM bundle.
+    pub(crate) roots: Option<&'a [u8]>,
+    /// A client certificate and its private key, PEM.
+    pub(crate) identity: Option<&'a [u8]>,
+    /// A proxy in place of those of the environment.
+    pub(crate) proxy: Option<&'a Origin>,
+}
+
+/// A pair of HTTP clients that never follow redirects: one honours the proxies of the environment
+/// (`HTTPS_PROXY`, `NO_PROXY`, …), one connects directly, for servers on this machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Transport {
+    proxied: Client,
+    direct: Client,
+}
+
+impl Transport {
+    /// Clients that trust the system's roots and those of `options`.
+    ///
+    /// # Errors
+    /// [`Config`](countersign::ErrorKind::Config) when the options do not fit or TLS cannot be set up.
+    pub(crate) fn new(options: Options<'_>) -> Result<Self, Error> {
+        let roots = match options.roots {
+            None => Vec::new(),
+            Some(pem) => match Certificate::from_pem_bundle(pem) {
+                Ok(roots) if !roots.is_empty() => roots,
+                _ => return Err(Error::config("holds no PEM certificate")),
+            },
+        };
+        let build = |proxied: bool| {
+            let mut builder = Client::builder()
+                .redirect(Policy::none())
+                .referer(false)
+                .connect_timeout(CONNECT_TIMEOUT)
+                .pool_idle_timeout(IDLE_TIMEOUT)
+                .tls_certs_merge(roots.iter().cloned());
+            if !proxied {
+                builder = builder.no_proxy();
+            } else if let Some(proxy) = options.proxy {
+                let proxy = reqwest::Proxy::all(proxy.to_string())
+                    .map_err(|_| Error::config("the proxy is not usable"))?;
+                builder = builder.proxy(proxy);
+            }
+            if let Some(pem) = options.identity {
+                let identity = reqwest::Identity::from_pem(pem).map_err(|_| {
+                    Error::config("the client certificate and its key are not usable together")
+                })?;
+                builder = builder.identity(identity);
+            }
+            builder.build().map_err(|error| Error::config(format!("TLS cannot be set up: {}", cause(&error))))
+        };
+        Ok(Self { proxied: build(true)?, direct: build(false)? })
+    }
+
+    /// The client for a server.
+    pub(crate) const fn to(&self, loopback: bool) -> &Client {
+        if loopback { &self.direct } else { &self.proxied }
+    }
+}
+
+/// Why no answer came, in words without the URL's path and query.
+pub(crate) fn unreachable(origin: &Origin, error: &reqwest::Error) -> Error {
+    let what = if error.is_timeout() {
+        "took too long to connect"
+    } else if error.is_connect() {
+        "cannot be reached"
+    } else {
+        "gave no whole answer"
+    };
+    Error::unavailable(format!("{origin} {what}: {}", cause(error)))
+}
+
+/// The innermost cause: what the operating system, the resolver or TLS said. The outer ones quote URLs.
+fn cause(error: &reqwest::Error) -> String {
+    let Some(mut inner) = error.source() else { return "the request is not valid".to_owned() };
+    while let Some(next) = inner.source() {
+        inner = next;
+    }
+    inner.to_string()
+}

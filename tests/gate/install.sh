@@ -1,0 +1,106 @@
+# How tests/run gets what a machine lacks. Sourced; every function installs one thing and is quick when it is there.
+# Nothing here changes the system where it can be helped: servers are unpacked into tests/.services, and so never start
+# by themselves, and need no root.
+# shellcheck shell=bash
+
+services=$root/tests/.services
+tools=${COUNTERSIGN_TOOLS:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/countersign-tools}
+target=${CARGO_TARGET_DIR:-$root/target}
+export PATH=$tools/bin:$PATH:${CARGO_HOME:-${HOME:-}/.cargo}/bin
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Says why something cannot be had and what a person can do, and ends the step.
+cannot() {
+    printf 'tests/run: %s\n' "$@" >&2
+    exit 1
+}
+
+# Installs Debian packages into the system: only compilers and Node.js, which start nothing by themselves.
+system_packages() {
+    local as_root=()
+    if ((EUID != 0)); then
+        have sudo && sudo -n true 2>/dev/null && as_root=(sudo -n)
+        [[ ${#as_root[@]} -gt 0 ]] || cannot "$* must be installed, and this is not root:" "  sudo apt-get install $*"
+    fi
+    have apt-get || cannot "$* must be installed, and this is not Debian: install them in this system's own way"
+    echo "installing from Debian: $*"
+    "${as_root[@]}" apt-get -qq update || true
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" >/dev/null ||
+        cannot "apt-get could not install $*: the words above tell why"
+}
+
+# Unpacks Debian packages, and whatever of their dependencies the system lacks, into $services/debian.
+unpacked_packages() {
+    local apt=$services/apt packages=("$@") archive
+    have apt-get && have dpkg-deb || cannot "$* are taken from Debian packages, and this is not Debian:" \
+        "  install nginx, Apache httpd and mod_auth_openidc in this system's own way"
+    rm -rf "$apt"
+    mkdir -p "$apt/archives/partial" "$apt/lists/partial"
+    local options=(-qq -y --no-install-recommends --download-only -o Debug::NoLocking=1 -o "Dir::Cache=$apt"
+        -o APT::Sandbox::User=root)
+    echo "unpacking from Debian: $*"
+    if ! apt-get "${options[@]}" install "${packages[@]}" 2>/dev/null; then
+        # The machine's package lists are missing or old: take new ones, into a folder of ours.
+        options+=(-o "Dir::State::lists=$apt/lists")
+        apt-get "${options[@]}" update && apt-get "${options[@]}" install "${packages[@]}" ||
+            cannot "the Debian packages $* could not be downloaded: the words above tell why"
+    fi
+    mkdir -p "$services/debian"
+    for archive in "$apt"/archives/*.deb; do
+        [[ -e $archive ]] && dpkg-deb -x "$archive" "$services/debian"
+    done
+    rm -rf "$apt"
+}
+
+# True if each FILE is in the system or unpacked.
+have_files() {
+    local file
+    for file; do [[ -e $file || -e $services/debian$file ]] || return 1; done
+}
+
+install_servers() {
+    local nginx=/usr/sbin/nginx httpd=/usr/sbin/apache2 openidc=/usr/lib/apache2/modules/mod_auth_openidc.so
+    have_files "$nginx" || unpacked_packages nginx
+    have_files "$httpd" "$openidc" || unpacked_packages apache2-bin libapache2-mod-auth-openidc
+    have_files "$nginx" "$httpd" "$openidc" || cannot "nginx or Apache httpd is still missing after unpacking"
+}
+
+# The oldest Node.js that oidc-provider runs on.
+node_major=20
+
+install_node() {
+    have node && have npm || system_packages nodejs npm
+    if (($(node -p 'parseInt(process.versions.node)') < node_major)) && [[ ! -x $services/node/bin/node ]]; then
+        local machine=x64
+        [[ $(uname -m) == aarch64 ]] && machine=arm64
+        echo "Node.js $(node -v) is too old for oidc-provider: taking node-linux-$machine from npm"
+        npm install --loglevel error --no-update-notifier --no-audit --no-fund --no-save --prefix "$services/node-package" "node-linux-$machine@22.23.3" ||
+            cannot "npm could not install Node.js $node_major or newer"
+        mkdir -p "$services/node/bin"
+        ln -sf "$services/node-package/node_modules/node-linux-$machine/bin/node" "$services/node/bin/node"
+    fi
+}
+
+install_npm_packages() {
+    local lock=tests/services/package-lock.json
+    cmp -s "$lock" "$services/npm/installed.json" && return
+    echo "installing from npm: oidc-provider"
+    rm -rf "$services/npm"
+    mkdir -p "$services/npm"
+    cp tests/services/package.json "$lock" "$services/npm/"
+    (cd "$services/npm" && npm ci --loglevel error --no-update-notifier --ignore-scripts --no-audit --no-fund) ||
+        cannot "npm could not install the packages of $lock: the words above tell why"
+    cp "$lock" "$services/npm/installed.json"
+}
+
+# Builds a cargo tool, as fast as can be, unless PROGRAM is there: cargo_tool PROGRAM CRATE@VERSION [cargo option...]
+cargo_tool() {
+    local program=$1 crate=$2
+    shift 2
+    have "$program" && return
+    echo "building $crate (once, into $tools)"
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_PROFILE_RELEASE_LTO=off \
+        CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_TARGET_DIR=$tools/build \
+        cargo install --quiet --locked --root "$tools" "$@" "$crate" || cannot "cargo could not install $crate"
+}

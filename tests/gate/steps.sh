@@ -1,0 +1,108 @@
+# The steps of tests/run. Sourced; each runs in a subshell with errexit.
+# shellcheck shell=bash
+
+about() {
+    case $1 in
+        rust) echo "the compiler and its parts" ;;
+        services) echo "nginx, Apache httpd, Node.js and oidc-provider, into tests/.services" ;;
+        tools) echo "cargo-nextest, cargo-deny, mdbook" ;;
+        fmt) echo "cargo fmt --check" ;;
+        clippy) echo "cargo clippy, warnings are errors" ;;
+        plugins) echo "built-ins and examples as .so files" ;;
+        test) echo "all tests" ;;
+        unit) echo "unit tests only" ;;
+        doctest) echo "examples in the documentation of items" ;;
+        book) echo "the book builds" ;;
+        deny) echo "licences, sources, bans and advisories of dependencies" ;;
+    esac
+}
+
+# CI must build what is committed; at a desk cargo may complete the lock file.
+locked=()
+if [[ ${CI-} == true ]]; then
+    locked=(--locked)
+    export CARGO_INCREMENTAL=0
+fi
+export COUNTERSIGN_TEST_PLUGINS=$target/test-plugins
+
+step_rust() {
+    have cargo || cannot "cargo is missing: install Rust by https://rustup.rs"
+    have cc || system_packages build-essential
+    local part
+    for part in clippy rustfmt; do
+        have "cargo-${part/rust/}" && cargo "${part/rust/}" --version >/dev/null 2>&1 && continue
+        have rustup && rustup component add "$part" || cannot "Rust's part '$part' is missing: rustup component add $part"
+    done
+    rustc --version
+}
+
+step_services() {
+    mkdir -p "$services"
+    exec 9>"$services/.lock"
+    flock 9
+    have openssl || system_packages openssl
+    install_servers
+    install_node
+    install_npm_packages
+}
+
+step_tools() {
+    cargo_tool cargo-nextest cargo-nextest@0.9.143 --no-default-features --features default-no-update
+    cargo_tool cargo-deny cargo-deny@0.20.2 --no-default-features
+    cargo_tool mdbook mdbook@0.5.4 --no-default-features
+}
+
+step_fmt() { cargo fmt --all --check; }
+
+step_clippy() { cargo clippy --workspace --all-targets "${locked[@]}" -- -D warnings; }
+
+# Builds every crate of plugins/ and docs/examples/ as an author would ship it. Built-ins export the plugin's symbol
+# behind their `plugin` feature, the examples always.
+step_plugins() {
+    local manifest name profile=${COUNTERSIGN_PLUGIN_PROFILE:-plugin} features count=0
+    rm -rf "$COUNTERSIGN_TEST_PLUGINS"
+    mkdir -p "$COUNTERSIGN_TEST_PLUGINS"
+    for manifest in plugins/*/Cargo.toml docs/examples/*/Cargo.toml; do
+        [[ -e $manifest ]] || continue
+        name=$(sed -n '/^\[package\]/,/^\[/s/^name *= *"\(.*\)"/\1/p' "$manifest")
+        features=()
+        grep -q '^plugin *=' "$manifest" && features=(--features plugin)
+        CARGO_TARGET_DIR=$target cargo rustc --quiet --lib --manifest-path "$manifest" --profile "$profile" \
+            --crate-type cdylib "${features[@]}" "${locked[@]}"
+        cp "$target/${profile/#dev/debug}/lib${name//-/_}.so" "$COUNTERSIGN_TEST_PLUGINS/"
+        count=$((count + 1))
+    done
+    echo "$count built in $COUNTERSIGN_TEST_PLUGINS"
+    ((count == 0)) || (cd "$COUNTERSIGN_TEST_PLUGINS" && du -h ./*.so)
+}
+
+step_test() { cargo nextest run --workspace --no-tests pass "${locked[@]}"; }
+
+step_unit() {
+    if have cargo-nextest; then
+        cargo nextest run --workspace --exclude countersign-tests --lib --bins --no-tests pass "${locked[@]}"
+    else
+        cargo test --workspace --exclude countersign-tests --lib --bins "${locked[@]}"
+    fi
+}
+
+step_doctest() { cargo test --doc --workspace "${locked[@]}"; }
+
+step_book() {
+    if [[ -e docs/book.toml ]]; then
+        mdbook build docs
+    else
+        echo "docs/book.toml does not exist: no book to build"
+    fi
+}
+
+step_deny() {
+    cargo deny check licenses bans sources
+    # The advisory database is a git repository outside the package registries.
+    local db=https://github.com/RustSec/advisory-db
+    if timeout 30 git ls-remote --quiet --exit-code "$db" HEAD >/dev/null 2>&1; then
+        cargo deny check advisories
+    else
+        echo "NOT CHECKED: advisories; $db cannot be reached from here. Where it can, this step checks them."
+    fi
+}

@@ -1,0 +1,90 @@
+//! Where the programs are that the tests start: in the system, or unpacked by `tests/run`.
+
+use std::path::{Path, PathBuf};
+
+/// A program that `tests/run` installs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// nginx.
+    Nginx,
+    /// Apache httpd with `mod_auth_openidc`.
+    Apache,
+    /// Node.js with the npm package `oidc-provider`.
+    OidcProvider,
+}
+
+impl Program {
+    /// Its executable; `None` if the tests were told to do without, by `COUNTERSIGN_TESTS_WITHOUT_SERVICES=1`.
+    ///
+    /// # Panics
+    /// If it is missing and nobody said that this is fine.
+    pub fn path(self) -> Option<PathBuf> {
+        if let Some(path) = self.find() {
+            return Some(path);
+        }
+        let name = self.name();
+        assert!(
+            std::env::var_os("COUNTERSIGN_TESTS_WITHOUT_SERVICES").is_some_and(|value| value == "1"),
+            "{name} is missing: run `tests/run`, which installs it (COUNTERSIGN_TESTS_WITHOUT_SERVICES=1 skips)"
+        );
+        println!("SKIPPED: {name} is missing and COUNTERSIGN_TESTS_WITHOUT_SERVICES=1");
+        None
+    }
+
+    fn find(self) -> Option<PathBuf> {
+        match self {
+            Self::Nginx => installed("usr/sbin/nginx"),
+            Self::Apache => {
+                installed("usr/lib/apache2/modules/mod_auth_openidc.so")?;
+                installed("usr/sbin/apache2")
+            }
+            Self::OidcProvider => {
+                existing(node_modules().join("oidc-provider"))?;
+                existing(services().join("node/bin/node")).or_else(|| on_path("node"))
+            }
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Apache => "Apache httpd with mod_auth_openidc",
+            Self::OidcProvider => "Node.js or its package oidc-provider",
+        }
+    }
+}
+
+/// Where `tests/run` puts what it installs.
+pub fn services() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(".services")
+}
+
+/// Where the packages of `tests/services/package.json` are.
+pub fn node_modules() -> PathBuf {
+    services().join("npm/node_modules")
+}
+
+/// A file of a Debian package, by its path without the leading `/`: the system's, else the unpacked one.
+pub fn installed(path: &str) -> Option<PathBuf> {
+    existing(Path::new("/").join(path)).or_else(|| existing(services().join("debian").join(path)))
+}
+
+/// What the dynamic linker needs as `LD_LIBRARY_PATH` to find the libraries of unpacked packages.
+pub fn library_path() -> String {
+    let lib = services().join("debian/usr/lib");
+    std::fs::read_dir(lib)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.path().to_str().map(str::to_owned))
+        .filter(|path| path.ends_with("-linux-gnu"))
+        .collect::<Vec<_>>()
+        .join(":")
+}
+
+fn existing(path: PathBuf) -> Option<PathBuf> {
+    path.exists().then_some(path)
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).find_map(|folder| existing(folder.join(name)))
+}

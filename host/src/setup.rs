@@ -10,7 +10,7 @@ use crate::config::{
     Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginsConfig, ProfileConfig, Sources,
     StoreConfig, Watched,
 };
-use crate::plugin::{Folder, PluginFile, PluginSettings, load_folder};
+use crate::plugin::{Folder, PluginNote, PluginSettings, load_folder};
 use crate::registry::Registry;
 
 /// A configuration that was read whole and found good, with an instance of each profile. Nothing runs yet.
@@ -23,7 +23,7 @@ pub struct Setup {
     pub(crate) connectors: Vec<ConnectorConfig>,
     pub(crate) http: HttpConfig,
     pub(crate) store: StoreConfig,
-    plugins: Vec<PluginFile>,
+    plugins: Vec<PluginNote>,
     pub(crate) warnings: Findings,
 }
 
@@ -95,8 +95,8 @@ impl Setup {
         &self.profiles
     }
 
-    /// The plugin files that are loaded.
-    pub fn plugins(&self) -> &[PluginFile] {
+    /// What the loaded plugin files say of themselves.
+    pub fn plugins(&self) -> &[PluginNote] {
         &self.plugins
     }
 
@@ -145,17 +145,17 @@ pub(crate) fn make(
     Ok((instance, std::mem::take(&mut resolved.watched), std::mem::take(&mut resolved.warnings)))
 }
 
-/// The types, the plugin files, and what is wrong with single plugin files although the rest can go on.
-fn types(document: &Document) -> Result<(Registry, Vec<PluginFile>, Findings), Findings> {
+/// The types, the plugins' notes, and what is wrong with single plugin files although the rest can go on.
+fn types(document: &Document) -> Result<(Registry, Vec<PluginNote>, Findings), Findings> {
     let config = document.plugins()?;
     let Folder { plugins, refusals } = load(&config);
     let mut findings = Findings::new();
     for refusal in &refusals {
         findings.push(Finding::about(refusal.file(), refusal.reason()));
     }
-    let files = plugins.iter().map(|plugin| plugin.file().clone()).collect();
+    let notes = plugins.iter().map(|plugin| plugin.note().clone()).collect();
     let registry = plugins.into_iter().fold(Registry::built_in(), Registry::with_plugin);
-    Ok((registry, files, findings))
+    Ok((registry, notes, findings))
 }
 
 fn load(config: &PluginsConfig) -> Folder {

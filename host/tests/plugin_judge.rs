@@ -45,8 +45,8 @@ fn only_refusal(loaded: &Loaded) -> String {
 #[test]
 fn a_plugin_file_tells_about_itself_without_being_executed() {
     let file = inspect(&plugin(LOGIN)).unwrap();
-    assert_eq!(file.size, good().0.len());
-    let note = file.note;
+    assert_eq!(file.size(), good().0.len());
+    let note = file.note();
     assert_eq!(
         (note.name.as_str(), note.version.as_str(), note.interface.as_str()),
         (LOGIN, "1.0.0", "1.0.0")
@@ -242,7 +242,7 @@ fn what_is_no_ordinary_file_is_refused_at_once() {
 
 #[test]
 fn a_pinned_file_must_be_the_very_one() {
-    let sha256 = inspect(&plugin(LOGIN)).unwrap().sha256;
+    let sha256 = *inspect(&plugin(LOGIN)).unwrap().sha256();
     let pinned = |sha256| PluginSettings { sha256: Some(sha256), ..PluginSettings::default() };
     assert_eq!(load_with(&Folder::with(&[LOGIN]), pinned(sha256)).plugins.len(), 1);
     let refusal = only_refusal(&load_with(&Folder::with(&[LOGIN]), pinned([7; 32])));

@@ -11,7 +11,10 @@ use crate::connector::BodyBytes;
 /// Prints what would be placed, a line each: header fields as they are, the URL if a query parameter is placed.
 pub(super) async fn run(host: &Host, arguments: HeaderArguments) -> Result<(), Failure> {
     let connector = host.connector(&arguments.connector)?;
-    let uri = connector.base_url().join(&arguments.path).map_err(|error| Failure::Words(format!("--path: {error}")))?;
+    let uri = connector
+        .base_url()
+        .join(&arguments.path)
+        .map_err(|error| Failure::Words(format!("--path: {error}")))?;
     let body = arguments.data.as_deref().map(data).transpose()?.unwrap_or_default();
     let request = Request::builder()
         .method(arguments.method)

@@ -104,7 +104,8 @@ fn log_to_stderr(verbose: u8) {
         Ok(filter) if verbose == 0 && !filter.is_empty() => EnvFilter::new(filter),
         _ => EnvFilter::new(by_flag),
     };
-    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colours =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     // A subscriber is there already only when a test set one.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

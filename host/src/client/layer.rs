@@ -6,8 +6,8 @@ use http::{Request, Response};
 use tower::{Layer, Service};
 
 use super::body::ReplayableBody;
-use crate::connector::{BodyBytes, Connector, challenge};
 use crate::Error;
+use crate::connector::{BodyBytes, Connector, challenge};
 
 /// Puts a connector's credential on every request of an HTTP service, and replays a rejected call once.
 ///

@@ -95,7 +95,8 @@ impl Client {
             }
             (answer, touched) = exchange(connector, &head, &body).await?;
         }
-        let error = countersign::Error::new(ErrorKind::Unavailable, format!("more than {MOST_REDIRECTS} redirects"));
+        let error =
+            countersign::Error::new(ErrorKind::Unavailable, format!("more than {MOST_REDIRECTS} redirects"));
         Err(connector.error(error))
     }
 }

@@ -36,7 +36,8 @@ impl BaseUrl {
         if authority.ends_with(':') {
             return Err("has a `:` without a port".into());
         }
-        if authority.contains(':') && !authority.ends_with(']') && uri.port_u16().is_none_or(|port| port == 0) {
+        if authority.contains(':') && !authority.ends_with(']') && uri.port_u16().is_none_or(|port| port == 0)
+        {
             return Err("has a port beyond 1 to 65535".into());
         }
         if uri.query().is_some() {
@@ -49,7 +50,13 @@ impl BaseUrl {
         let scheme = if origin.is_https() { Scheme::HTTPS } else { Scheme::HTTP };
         let rendered = origin.to_string();
         let host = rendered.split_once("://").map_or("", |(_, host)| host);
-        Ok(Self { scheme, authority: authority.to_owned(), host: host.to_owned(), prefix: prefix.to_owned(), origin })
+        Ok(Self {
+            scheme,
+            authority: authority.to_owned(),
+            host: host.to_owned(),
+            prefix: prefix.to_owned(),
+            origin,
+        })
     }
 
     /// Host and, where it is not the scheme's own, port: the `Host` of requests (RFC 9110 §7.2).
@@ -78,7 +85,8 @@ impl BaseUrl {
     /// # Errors
     /// [`Config`](countersign::ErrorKind::Config) when the path is not valid or leads out of the prefix.
     pub fn join(&self, path_and_query: &str) -> Result<Uri, Error> {
-        let slash = if path_and_query.starts_with(['/', '?']) || path_and_query.is_empty() { "" } else { "/" };
+        let slash =
+            if path_and_query.starts_with(['/', '?']) || path_and_query.is_empty() { "" } else { "/" };
         let text = format!("{}://{}{}{slash}{path_and_query}", self.scheme, self.authority, self.prefix);
         let uri: Uri = text.parse().map_err(|_| Error::config("the path is not valid in a URL"))?;
         if self.covers(&uri) {
@@ -90,7 +98,11 @@ impl BaseUrl {
 
     fn has_origin(&self, uri: &Uri) -> bool {
         match (uri.scheme(), uri.authority()) {
-            (Some(scheme), Some(authority)) if *scheme == self.scheme && authority.as_str() == self.authority => true,
+            (Some(scheme), Some(authority))
+                if *scheme == self.scheme && authority.as_str() == self.authority =>
+            {
+                true
+            }
             // Spelled differently (case, default port), or another origin.
             _ => Origin::of(uri).is_ok_and(|origin| origin == self.origin),
         }

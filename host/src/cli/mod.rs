@@ -95,7 +95,8 @@ fn complain(words: &str) -> ExitCode {
 fn log_to_stderr(verbose: u8) {
     use std::io::IsTerminal;
     let by_flag = match verbose {
-        0 => "warn",
+        // What fails is said by the command itself.
+        0 => "warn,countersign_host::cache=error",
         1 => "countersign=info,countersign_host=info,warn",
         2 => "countersign=debug,countersign_host=debug,info",
         _ => "trace",

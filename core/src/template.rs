@@ -48,6 +48,11 @@ impl Template {
         Ok(Self(text))
     }
 
+    /// A text that is taken as it is, braces and all.
+    pub fn literal(text: &str) -> Self {
+        Self(Text::Literal(text.into()))
+    }
+
     /// The caller attributes that the text reads, sorted.
     pub fn caller_attributes(&self) -> impl Iterator<Item = &str> {
         match &self.0 {
@@ -150,5 +155,6 @@ mod tests {
         let template = Template::parse("a } text { with braces").unwrap();
         assert_eq!(template.caller_attributes().count(), 0);
         assert_eq!(template.render(&Caller::default()).unwrap(), "a } text { with braces");
+        assert_eq!(Template::literal("{{ x }}").render(&Caller::default()).unwrap(), "{{ x }}");
     }
 }

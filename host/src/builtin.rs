@@ -3,4 +3,5 @@
 use countersign_api_key as _;
 use countersign_basic as _;
 use countersign_bearer as _;
+use countersign_jwt_bearer as _;
 use countersign_oauth2 as _;

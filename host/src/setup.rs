@@ -24,6 +24,7 @@ pub struct Setup {
     pub(crate) http: HttpConfig,
     pub(crate) store: StoreConfig,
     plugins: Vec<PluginNote>,
+    refused_plugins: usize,
     pub(crate) warnings: Findings,
 }
 
@@ -42,6 +43,7 @@ impl Setup {
     pub fn read(path: &Path) -> Result<Self, Findings> {
         let document = Document::read(path)?;
         let (registry, plugins, mut findings) = types(&document)?;
+        let refused_plugins = findings.len();
         let (config, problems) = document.examine(&registry);
         findings.extend(problems);
         let Config { profiles, connectors, http, store, .. } = config;
@@ -61,19 +63,29 @@ impl Setup {
             return Err(findings);
         }
         let registry = Arc::new(registry);
-        Ok(Self { registry, profiles: ready, connectors, http, store, plugins, warnings: findings })
+        Ok(Self {
+            registry,
+            profiles: ready,
+            connectors,
+            http,
+            store,
+            plugins,
+            refused_plugins,
+            warnings: findings,
+        })
     }
 
-    /// The types that a configuration can use; the built-in ones if there is no such file.
+    /// The types that a configuration can use, the built-in ones if there is no such file; and which plugin files were
+    /// refused.
     ///
     /// # Errors
-    /// What is wrong with the file's `[plugins]` or with a plugin.
-    pub fn types_of(path: &Path) -> Result<Registry, Findings> {
+    /// What is wrong with the file's `[plugins]`, or with a plugin without which nothing may start.
+    pub fn types_of(path: &Path) -> Result<(Registry, Findings), Findings> {
         if !path.exists() {
-            return Ok(Registry::built_in());
+            return Ok((Registry::built_in(), Findings::new()));
         }
         let (registry, _, findings) = types(&Document::read(path)?)?;
-        findings.or(registry)
+        if findings.has_errors() { Err(findings) } else { Ok((registry, findings)) }
     }
 
     /// The plugin files of a configuration, loaded and refused.
@@ -98,6 +110,11 @@ impl Setup {
     /// What the loaded plugin files say of themselves.
     pub fn plugins(&self) -> &[PluginNote] {
         &self.plugins
+    }
+
+    /// How many plugin files were refused; they are among the warnings.
+    pub const fn refused_plugins(&self) -> usize {
+        self.refused_plugins
     }
 
     /// What works and should be looked at.
@@ -151,7 +168,9 @@ fn types(document: &Document) -> Result<(Registry, Vec<PluginNote>, Findings), F
     let Folder { plugins, refusals } = load(&config);
     let mut findings = Findings::new();
     for refusal in &refusals {
-        findings.push(Finding::about(refusal.file(), refusal.reason()));
+        let finding = Finding::about(refusal.file(), refusal.reason());
+        // The others can go on without the file; a profile that wants its types is an error by itself.
+        findings.push(if refusal.is_fatal() { finding } else { finding.as_warning() });
     }
     let notes = plugins.iter().map(|plugin| plugin.note().clone()).collect();
     let registry = plugins.into_iter().fold(Registry::built_in(), Registry::with_plugin);

@@ -1,11 +1,13 @@
 use std::borrow::Cow;
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A length of time in whole seconds, written as an operator does: `"30s"`, `"5m"`, `"1h"`, `"1d"`, `"1h30m"`.
+/// A length of time in whole seconds, written as an operator does: `"30s"`, `"5m"`, `"1h"`, `"1d"`, `"1h30m"`,
+/// from the largest unit to the smallest.
 ///
 /// Whole seconds because the dates in a token are (RFC 7519 §2, NumericDate; integers are what every verifier reads).
 ///
@@ -46,7 +48,8 @@ impl FromStr for Period {
     fn from_str(text: &str) -> Result<Self, String> {
         const HELP: &str = "write a whole number and a unit, like \"30s\", \"5m\", \"1h\" or \"1d\"";
         let mut total = 0u64;
-        let mut rest = text.trim();
+        let mut rest = text;
+        let mut larger_than = u64::MAX;
         if rest.is_empty() {
             return Err(format!("is empty; {HELP}"));
         }
@@ -65,6 +68,10 @@ impl FromStr for Period {
                 None => return Err(format!("lacks the unit; {HELP}")),
                 Some(_) => return Err(format!("has an unknown unit; {HELP}")),
             };
+            if unit >= larger_than {
+                return Err(format!("has its units out of order; {HELP}"));
+            }
+            larger_than = unit;
             let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
             total = seconds
                 .and_then(|seconds| total.checked_add(seconds))
@@ -73,6 +80,26 @@ impl FromStr for Period {
             rest = &tail[1..];
         }
         Ok(Self(total))
+    }
+}
+
+/// As it is written: `1h30m`.
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        for (unit, seconds) in [("d", 86_400), ("h", 3600), ("m", 60)] {
+            if rest >= seconds {
+                write!(f, "{}{unit}", rest / seconds)?;
+                rest %= seconds;
+            }
+        }
+        if rest > 0 || self.0 == 0 { write!(f, "{rest}s") } else { Ok(()) }
+    }
+}
+
+impl Serialize for Period {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -92,7 +119,7 @@ impl JsonSchema for Period {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^([0-9]+[smhd])+$", "examples": ["30s", "5m", "1h"] })
+        json_schema!({ "type": "string", "minLength": 2, "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "examples": ["30s", "5m", "1h"] })
     }
 }
 
@@ -105,7 +132,8 @@ mod tests {
         for (text, seconds) in
             [("30s", 30), ("5m", 300), ("1h", 3600), ("2d", 172_800), ("1h30m5s", 5405), ("0s", 0)]
         {
-            assert_eq!(text.parse::<Period>().unwrap().as_secs(), seconds, "{text}");
+            let period: Period = text.parse().unwrap();
+            assert_eq!((period.as_secs(), period.to_string().as_str()), (seconds, text));
         }
     }
 
@@ -119,6 +147,9 @@ mod tests {
             ("-5m", "not a length"),
             ("m", "not a length"),
             ("5µs", "unknown unit"),
+            (" 5m", "not a length"),
+            ("30m1h", "out of order"),
+            ("1h1h", "out of order"),
             ("99999999999999999999s", "hundred years"),
             ("18446744073709551615d", "hundred years"),
         ] {

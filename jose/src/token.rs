@@ -3,6 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::{Caller, Error, Secret};
+use zeroize::Zeroizing;
 
 use crate::claims::{Claims, ClaimsConfig, Moment};
 use crate::header::HeaderConfig;
@@ -91,17 +92,27 @@ impl TokenSigner {
     pub fn mint(&self, caller: &Caller, now: SystemTime, random: [u8; 16]) -> Result<Token, Error> {
         let moment = self.moment(now, random)?;
         let payload = self.claims.render(caller, &moment)?;
-        let mut signature = [0; SigningKey::MAX_SIGNATURE_BYTES];
 
-        // The exact size, so that the token is never moved and no copy of it stays behind.
-        let size = self.header.len() + encoded(payload.len()) + 1 + encoded(self.key.signature_bytes());
-        let mut text = String::with_capacity(size);
-        text.push_str(&self.header);
-        URL_SAFE_NO_PAD.encode_string(&payload, &mut text);
-        let signature = self.key.sign(text.as_bytes(), &mut signature)?;
-        text.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut text);
+        // Every length is known, so the token is written once, in its place, and no copy of it stays behind.
+        let signature_bytes = self.key.signature_bytes();
+        let signed = self.header.len() + encoded(payload.len());
+        let mut token = Zeroizing::new(vec![0; signed + 1 + encoded(signature_bytes)]);
+        token[..self.header.len()].copy_from_slice(self.header.as_bytes());
+        encode(&payload, &mut token[self.header.len()..signed])?;
+        let (mut short, mut long);
+        let buffer: &mut [u8] = if signature_bytes <= 64 {
+            short = [0; 64]; // all but RSA, and clearing more is felt beside an HMAC
+            &mut short
+        } else {
+            long = [0; SigningKey::MAX_SIGNATURE_BYTES];
+            &mut long
+        };
+        let signature = self.key.sign(&token[..signed], buffer)?;
+        token[signed] = b'.';
+        encode(signature, &mut token[signed + 1..])?;
 
+        let text = String::from_utf8(std::mem::take(&mut *token))
+            .map_err(|_| Error::internal("the token is no text"))?;
         Ok(Token { text: Secret::new(text), expires_at: UNIX_EPOCH + Duration::from_secs(moment.end) })
     }
 
@@ -126,4 +137,12 @@ impl TokenSigner {
 /// The length of so many bytes in base64url without padding.
 const fn encoded(bytes: usize) -> usize {
     (bytes * 4).div_ceil(3)
+}
+
+/// Fills `out`, which has the encoded length.
+fn encode(bytes: &[u8], out: &mut [u8]) -> Result<(), Error> {
+    match URL_SAFE_NO_PAD.encode_slice(bytes, out) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::internal("the token does not fit its buffer")),
+    }
 }

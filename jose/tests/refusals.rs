@@ -1,5 +1,7 @@
 //! Every key that does not fit is refused at its setting, with what was found and the way out, and without its value.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use countersign::ErrorKind;

@@ -1,5 +1,7 @@
 //! What stands in a token: header, claims, dates; and what may not be put there.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

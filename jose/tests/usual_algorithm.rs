@@ -1,5 +1,7 @@
 //! Without a configured algorithm the key's own is pinned.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use countersign_jose::{Algorithm, KeyConfig, SigningKey};

@@ -1,5 +1,7 @@
 //! The published examples of the RFCs (`data/rfc-vectors.json` names the section of each).
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use base64::Engine;

@@ -8,7 +8,7 @@ about() {
         tools) echo "cargo-nextest, cargo-deny, mdbook" ;;
         fmt) echo "cargo fmt --check" ;;
         clippy) echo "cargo clippy, warnings are errors" ;;
-        plugins) echo "built-ins and examples as .so files" ;;
+        plugins) echo "built-ins, examples and fixtures as .so files" ;;
         test) echo "all tests" ;;
         unit) echo "unit tests only" ;;
         doctest) echo "examples in the documentation of items" ;;
@@ -50,19 +50,20 @@ step_tools() {
     cargo_tool cargo-nextest cargo-nextest@0.9.143 --no-default-features --features default-no-update
     cargo_tool cargo-deny cargo-deny@0.20.2 --no-default-features
     cargo_tool mdbook mdbook@0.5.4 --no-default-features
+    rm -rf "$tools/build"
 }
 
 step_fmt() { cargo fmt --all --check; }
 
 step_clippy() { cargo clippy --workspace --all-targets "${locked[@]}" -- -D warnings; }
 
-# Builds every crate of plugins/ and docs/examples/ as an author would ship it. Built-ins export the plugin's symbol
-# behind their `plugin` feature, the examples always.
+# Builds every crate of plugins/, docs/examples/ and tests/fixtures/ as an author would ship it. Built-ins export the
+# plugin's symbol behind their `plugin` feature, the others always.
 step_plugins() {
     local manifest name profile=${COUNTERSIGN_PLUGIN_PROFILE:-plugin} features count=0
     rm -rf "$COUNTERSIGN_TEST_PLUGINS"
     mkdir -p "$COUNTERSIGN_TEST_PLUGINS"
-    for manifest in plugins/*/Cargo.toml docs/examples/*/Cargo.toml; do
+    for manifest in plugins/*/Cargo.toml docs/examples/*/Cargo.toml tests/fixtures/*/Cargo.toml; do
         [[ -e $manifest ]] || continue
         name=$(sed -n '/^\[package\]/,/^\[/s/^name *= *"\(.*\)"/\1/p' "$manifest")
         features=()

@@ -34,8 +34,8 @@ pub struct VerifyKeys {
     pub pem: Vec<(String, String)>,
     /// A secret for HS256 to HS512.
     pub secret: Option<String>,
-    /// Where a JWK set is fetched.
-    pub jwks_uri: Option<String>,
+    /// Where a JWK set is fetched: an `https` URL, and the CA (PEM) of its server.
+    pub jwks: Option<(String, String)>,
 }
 
 /// A running Apache httpd.
@@ -127,8 +127,9 @@ Header always set Echo-Uri expr=%{{THE_REQUEST}}
     if let Some(secret) = &keys.secret {
         writeln!(config, "OIDCOAuthVerifySharedKeys plain##{secret}").unwrap();
     }
-    if let Some(uri) = &keys.jwks_uri {
-        writeln!(config, "OIDCOAuthVerifyJwksUri {uri}").unwrap();
+    if let Some((uri, ca)) = &keys.jwks {
+        std::fs::write(folder.join("ca.pem"), ca).unwrap();
+        writeln!(config, "OIDCOAuthVerifyJwksUri {uri}\nOIDCCABundlePath {folder_name}/ca.pem").unwrap();
     }
     for (place, (path, guard)) in locations.iter().enumerate() {
         let rules = match guard {

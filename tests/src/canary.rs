@@ -68,7 +68,7 @@ impl Canary {
     }
 }
 
-/// True if the text holds the canary: as it is, reversed in case, in base64 at any offset, in hex, or as a list of
+/// True if the text holds the canary: as it is in any case, in base64 at any offset, in hex, or as a list of
 /// numbers, which is how `Debug` prints bytes.
 pub fn contains_canary(text: &str) -> bool {
     static FORMS: OnceLock<Vec<String>> = OnceLock::new();

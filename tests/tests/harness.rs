@@ -81,7 +81,8 @@ async fn nginx_speaks_tls_with_our_certificate() {
     let ca = TestCa::new();
     let Some(server) = Nginx::start_tls(&ca.server(), &[("/open", &[])]) else { return };
 
-    assert_eq!(trusting(&ca).get(server.url("/open")).send().await.unwrap().status(), 200);
+    let response = trusting(&ca).get(server.url("/open")).send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.version()), (200, reqwest::Version::HTTP_2));
     assert!(trusting(&TestCa::new()).get(server.url("/open")).send().await.is_err());
 }
 
@@ -228,6 +229,50 @@ async fn the_provider_issues_tokens_to_clients_it_knows() {
     assert_eq!(status, 200, "{answer} {}", provider.errors());
     assert_ne!(answer["refresh_token"], first);
     assert_eq!(ask("s3cret", &form).await.1["error"], "invalid_grant", "it was rotated");
+}
+
+#[tokio::test]
+async fn apache_accepts_the_providers_tokens_by_its_published_keys() {
+    let ca = TestCa::new();
+    let config = json!({
+        "clients": [{
+            "client_id": "erp", "client_secret": "s3cret", "grant_types": ["client_credentials"],
+            "token_endpoint_auth_method": "client_secret_post",
+        }],
+        "resources": { "https://orders.example": {}, "https://crm.example": {} },
+    });
+    let Some(provider) = OidcProvider::start_tls(&ca.server(), None, config) else { return };
+    let guard =
+        apache::Guard::Jwt { issuer: provider.issuer().into(), audience: "https://orders.example".into() };
+    let verify = apache::VerifyKeys { jwks: Some((provider.url("/jwks"), ca.pem())), ..Default::default() };
+    let Some(server) = apache::Apache::start(&verify, &[("/jwt", guard)]) else { return };
+    let call = async |resource: &str| {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "erp"),
+            ("client_secret", "s3cret"),
+            ("resource", resource),
+        ];
+        let answer = trusting(&ca).post(provider.url("/token")).form(&form).send().await.unwrap();
+        let token = answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned();
+        client().get(server.url("/jwt")).bearer_auth(token).send().await.unwrap().status().as_u16()
+    };
+
+    assert_eq!(call("https://orders.example").await, 200, "{}", server.errors());
+    assert_eq!(call("https://crm.example").await, 401, "another audience");
+}
+
+#[tokio::test]
+async fn the_provider_speaks_tls_with_our_certificate() {
+    let ca = TestCa::new();
+    let Some(provider) = OidcProvider::start_tls(&ca.server(), None, json!({ "clients": [] })) else {
+        return;
+    };
+    let url = provider.url("/.well-known/openid-configuration");
+
+    assert!(provider.issuer().starts_with("https://"));
+    assert_eq!(trusting(&ca).get(&url).send().await.unwrap().status(), 200);
+    assert!(trusting(&TestCa::new()).get(&url).send().await.is_err());
 }
 
 #[tokio::test]

@@ -41,8 +41,9 @@ pub(crate) fn pause(error: &Error, streak: u32, chance: f64) -> Option<Duration>
         return Some(asked.clamp(SHORTEST, LONGEST));
     }
     let doublings = streak.saturating_sub(1).min(16);
-    let window = Duration::from_secs((base << doublings).min(cap));
-    Some(window.mul_f64(chance.clamp(0.0, 1.0)).max(SHORTEST))
+    let window = Duration::from_secs((base << doublings).min(cap)).mul_f64(chance.clamp(0.0, 1.0));
+    let whole_millis = Duration::from_millis(window.as_millis() as u64);
+    Some(whole_millis.max(SHORTEST))
 }
 
 /// Where chance comes from; seeded in tests. Not for secrets.

@@ -61,21 +61,18 @@ impl<T> Leader<T> {
     /// Brings the outcome to all who wait. What it stands for must be published before, for who joins after this
     /// begins a flight of its own.
     pub(crate) fn land(self, outcome: T) {
+        lock(&self.current.0).take_if(|flight| Arc::ptr_eq(flight, &self.flight));
         lock(&self.flight.0).landed = Some(outcome);
     }
 }
 
 impl<T> Drop for Leader<T> {
     fn drop(&mut self) {
-        let mut current = lock(&self.current.0);
         let mut state = lock(&self.flight.0);
         state.led = false;
-        if state.landed.is_some() {
-            current.take_if(|flight| Arc::ptr_eq(flight, &self.flight));
-        }
         state.round += 1;
         let waiting = std::mem::take(&mut state.waiting);
-        drop((state, current));
+        drop(state);
         // All, not one: the one might be on its way out.
         waiting.into_iter().for_each(Waker::wake);
     }

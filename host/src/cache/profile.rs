@@ -58,6 +58,8 @@ pub struct Settings {
 pub struct ProfileCache {
     /// Of the one credential of profiles without inputs.
     front: Arc<Front>,
+    /// The one of `shared`, near at hand.
+    clock: Clock,
     shared: Arc<Shared>,
     epoch: ArcSwap<Epoch>,
     replacing: Mutex<()>,
@@ -71,6 +73,13 @@ pub(crate) struct Shared {
     pub(crate) jitter: Jitter,
     pub(crate) counters: Counters,
     pub(crate) tasks: Tasks,
+}
+
+impl Shared {
+    pub(crate) fn new(name: Arc<str>, environment: Environment) -> Self {
+        let Environment { clock, store, jitter, runtime } = environment;
+        Self { name, clock, store, jitter, counters: Counters::default(), tasks: Tasks::on(runtime) }
+    }
 }
 
 /// The time of one set of settings. What was obtained under it goes when it goes.
@@ -94,12 +103,10 @@ const IDLE: Duration = Duration::from_secs(3600);
 impl ProfileCache {
     /// An empty cache; `name` is the profile's, for logs. Nothing is spawned and nothing acquired before it is used.
     pub fn new(name: impl Into<Arc<str>>, settings: Settings, environment: Environment) -> Self {
-        let Environment { clock, store, jitter, runtime } = environment;
-        let (counters, tasks) = (Counters::default(), Tasks::on(runtime));
-        let shared = Arc::new(Shared { name: name.into(), clock, store, jitter, counters, tasks });
+        let shared = Arc::new(Shared::new(name.into(), environment));
         let front = Arc::new(Front::replicated(0));
         let epoch = ArcSwap::from_pointee(Epoch::new(0, settings, &shared, &front));
-        Self { front, shared, epoch, replacing: Mutex::new(()) }
+        Self { front, clock: shared.clock.clone(), shared, epoch, replacing: Mutex::new(()) }
     }
 
     /// The hot path: sets the headers of the current credential, if it is fresh, headers are all that it places, and
@@ -109,7 +116,7 @@ impl ProfileCache {
     /// [`current`](ProfileCache::current).
     #[inline]
     pub fn try_place(&self, headers: &mut HeaderMap) -> Option<Generation> {
-        self.front.place(self.shared.clock.now(), headers, &self.shared.counters.placements, || {
+        self.front.place(self.clock.now(), headers, &self.shared.counters.placements, || {
             match &self.epoch.load().slots {
                 Slots::Sole(slot) => slot.snapshot(),
                 Slots::Keyed(_) => None,
@@ -199,9 +206,16 @@ impl ProfileCache {
     }
 }
 
+impl ProfileCache {
+    /// Ends the conversations under way, and begins no more: callers without a credential are told so.
+    pub fn close(&self) {
+        self.shared.tasks.close();
+    }
+}
+
 impl Drop for ProfileCache {
     fn drop(&mut self) {
-        self.shared.tasks.close();
+        self.close();
     }
 }
 

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::counters::{Part, Tally};
 use super::snapshot::{Generation, Snapshot};
@@ -17,18 +17,20 @@ pub(crate) struct Front {
     attention: AtomicU64,
     /// The settings that may write here; others came too late.
     epoch: Mutex<u64>,
-    /// Where each thread keeps its replica, if this credential has replicas.
-    place: Option<Place>,
+    /// Where each thread keeps its replica.
+    index: Index,
 }
 
 impl Front {
+    /// Of a credential that replicas place.
     pub(crate) fn replicated(epoch: u64) -> Self {
-        Self { place: Some(Place::take()), ..Self::single(epoch) }
+        Self { index: Index::take(), ..Self::single(epoch) }
     }
 
+    /// Of one that is not placed by [`place`](Front::place).
     pub(crate) const fn single(epoch: u64) -> Self {
         let (generation, attention) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { generation, attention, epoch: Mutex::new(epoch), place: None }
+        Self { generation, attention, epoch: Mutex::new(epoch), index: Index(NONE) }
     }
 
     pub(crate) fn attention(&self) -> u64 {
@@ -88,17 +90,16 @@ impl Front {
             return None;
         }
         let generation = self.generation.load(Ordering::Acquire);
-        let place = self.place.as_ref()?;
         REPLICAS
             .try_with(|replicas| {
-                if let Some(Some(replica)) = replicas.borrow().get(place.0)
+                if let Some(Some(replica)) = replicas.borrow().get(self.index.0)
                     && replica.generation.0.get() == generation
                 {
                     return replica.place(headers);
                 }
                 let snapshot = current().filter(|snapshot| snapshot.generation().0.get() == generation)?;
                 let mut replicas = replicas.borrow_mut();
-                place.put(&mut replicas, Replica::of(&snapshot, tally)).place(headers)
+                self.index.put(&mut replicas, Replica::of(&snapshot, tally)?).place(headers)
             })
             .ok()
             .flatten()
@@ -106,27 +107,37 @@ impl Front {
 }
 
 thread_local! {
-    /// By [`Place`]. What is out of date is replaced at its next use.
+    /// By [`Index`]. What is out of date is replaced at its next use, and lies there until then.
     static REPLICAS: RefCell<Vec<Option<Replica>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A thread's own copy of a credential: placing it writes nothing that another thread reads.
 struct Replica {
     generation: Generation,
-    headers: Box<[(HeaderName, HeaderValue)]>,
     placements: Arc<Part>,
+    /// Mostly the only one.
+    first: (HeaderName, HeaderValue),
+    others: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Replica {
     #[cold]
-    fn of(snapshot: &Snapshot, tally: &Tally) -> Self {
-        let (generation, headers) = (snapshot.generation(), snapshot.copy_headers());
-        Self { generation, headers, placements: tally.part() }
+    fn of(snapshot: &Snapshot, tally: &Tally) -> Option<Self> {
+        let mut headers = snapshot.copied_headers();
+        let (generation, first) = (snapshot.generation(), headers.next()?);
+        Some(Self { generation, placements: tally.part(), first, others: headers.collect() })
     }
 
     #[inline]
     fn place(&self, headers: &mut HeaderMap) -> Option<Generation> {
-        for (name, value) in &self.headers {
+        let (name, value) = &self.first;
+        // With a name that is known when this is compiled, nothing is left to parse and hash.
+        if *name == AUTHORIZATION {
+            headers.try_insert(AUTHORIZATION, value.clone()).ok()?;
+        } else {
+            headers.try_insert(name, value.clone()).ok()?;
+        }
+        for (name, value) in &self.others {
             headers.try_insert(name, value.clone()).ok()?;
         }
         self.placements.bump();
@@ -136,17 +147,20 @@ impl Replica {
 
 /// An index into each thread's replicas, reused when its owner is gone.
 #[derive(Debug)]
-struct Place(usize);
+struct Index(usize);
 
-/// Places that were given back, and the first that was never given.
-static PLACES: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
+/// The index of those that have no replicas.
+const NONE: usize = usize::MAX;
 
-impl Place {
+/// Indices that were given back, and the first that was never given.
+static INDICES: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
+
+impl Index {
     fn take() -> Self {
-        let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
-        Self(places.0.pop().unwrap_or_else(|| {
-            places.1 += 1;
-            places.1 - 1
+        let mut indices = INDICES.lock().unwrap_or_else(PoisonError::into_inner);
+        Self(indices.0.pop().unwrap_or_else(|| {
+            indices.1 += 1;
+            indices.1 - 1
         }))
     }
 
@@ -158,8 +172,11 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Index {
     fn drop(&mut self) {
-        PLACES.lock().unwrap_or_else(PoisonError::into_inner).0.push(self.0);
+        if self.0 == NONE {
+            return;
+        }
+        INDICES.lock().unwrap_or_else(PoisonError::into_inner).0.push(self.0);
     }
 }

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use countersign::protocol::Start;
-use countersign::{Challenge, Error};
+use countersign::{Challenge, Error, Lifetime};
 use tokio::sync::Semaphore;
 
 use super::backoff::{Failure, pause};
@@ -29,10 +29,9 @@ pub(crate) struct Slot {
     flight: SingleFlight<Outcome>,
     /// For credentials of single use: bounds the conversations at a time.
     alone: Semaphore,
-    /// The last credential was of single use.
-    single_use: AtomicBool,
-    /// There is renewal state, which two conversations must not use at once.
-    renewable: AtomicBool,
+    /// The last credential was of single use, without renewal state, and no conversation failed since: they may
+    /// overlap.
+    separate: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -44,6 +43,8 @@ struct State {
     /// What the next conversation is told of the last rejection.
     challenge: Option<Challenge>,
     rejections: Rejections,
+    /// The last credential was of single use.
+    single_use: bool,
 }
 
 /// Keeps an upstream that rejects whatever it gets from sending us to the issuer each time.
@@ -57,7 +58,7 @@ struct Rejections {
 }
 
 /// Conversations at a time for credentials of single use.
-const ALONE: u32 = 16;
+const ALONE: usize = 16;
 
 impl Slot {
     pub(crate) fn new(
@@ -75,9 +76,8 @@ impl Slot {
             front,
             current: ArcSwapOption::empty(),
             flight: SingleFlight::new(),
-            alone: Semaphore::new(ALONE as usize),
-            single_use: AtomicBool::new(false),
-            renewable: AtomicBool::new(false),
+            alone: Semaphore::new(ALONE),
+            separate: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
@@ -104,25 +104,29 @@ impl Slot {
 
     /// A usable credential, or the reason why there is none.
     pub(crate) async fn obtain(self: &Arc<Self>) -> Outcome {
-        let now = self.shared.clock.tick().effective;
-        if let Some(snapshot) = self.usable(now) {
-            return Ok(snapshot);
+        loop {
+            let now = self.shared.clock.tick().effective;
+            if let Some(snapshot) = self.usable(now) {
+                return Ok(snapshot);
+            }
+            if let Some(failure) = self.failing(now) {
+                return Err(failure);
+            }
+            if self.separate.load(Ordering::Relaxed) {
+                return self.obtain_alone().await;
+            }
+            let snapshot = self.obtain_together().await?;
+            if snapshot.claim() {
+                return Ok(snapshot);
+            }
         }
-        if let Some(failure) = self.failing(now) {
-            return Err(failure);
-        }
-        if self.single_use.load(Ordering::Relaxed) {
-            return self.obtain_alone().await;
-        }
-        let snapshot = self.obtain_together().await?;
-        if snapshot.claim() { Ok(snapshot) } else { self.obtain_alone().await }
     }
 
     /// Joins the conversation under way, or begins one.
     ///
     /// It runs as a task of its own. A caller that goes away must not end it: the issuer would be asked again for
     /// each impatient caller, and a refresh token that it had just replaced would be lost.
-    async fn obtain_together(self: &Arc<Self>) -> Outcome {
+    pub(crate) async fn obtain_together(self: &Arc<Self>) -> Outcome {
         let (mut lead, mut wait) = self.flight.join();
         for _ in 0..3 {
             if let Some(leader) = lead.take() {
@@ -133,7 +137,9 @@ impl Slot {
                 Turn::Lead(leader) => lead = Some(leader),
             }
         }
-        Err(self.fail(Error::unavailable("the host is shutting down")))
+        let since = self.shared.clock.tick();
+        let (error, until) = (Error::unavailable("the host is shutting down"), since.effective);
+        Err(Arc::new(Failure { error, since: since.wall, pause: None, until }))
     }
 
     async fn lead(self: Arc<Self>, leader: Leader<Outcome>) {
@@ -156,10 +162,9 @@ impl Slot {
         }
     }
 
-    /// A credential for this caller only.
+    /// A credential for this caller only, of which a bounded number is obtained at a time.
     async fn obtain_alone(self: &Arc<Self>) -> Outcome {
-        let permits = if self.renewable.load(Ordering::Relaxed) { ALONE } else { 1 };
-        let _permits = self.alone.acquire_many(permits).await;
+        let _permit = self.alone.acquire().await;
         match self.failing(self.shared.clock.tick().effective) {
             Some(failure) => Err(failure),
             None => self.acquire().await.inspect(|snapshot| {
@@ -201,7 +206,8 @@ impl Slot {
         let credential = Arc::clone(acquire).acquire(start).await?;
         // Before anything else can go wrong: the issuer may have revoked the state before.
         let renewal = credential.renewal();
-        self.renewable.store(renewal.is_some() || previous.is_some(), Ordering::Relaxed);
+        let single_use = credential.lifetime() == Lifetime::SingleUse;
+        self.separate.store(single_use && renewal.is_none() && previous.is_none(), Ordering::Relaxed);
         if let Some(renewal) = renewal
             && previous.is_none_or(|previous| previous.expose() != renewal.expose())
         {
@@ -216,9 +222,8 @@ impl Slot {
         let snapshot = Arc::new(snapshot);
         let mut state = self.state();
         (state.failure, state.streak) = (None, 0);
-        let single_use = snapshot.life().single_use;
-        self.single_use.store(single_use, Ordering::Relaxed);
-        if !single_use {
+        state.single_use = snapshot.life().single_use;
+        if !state.single_use {
             self.current.store(Some(Arc::clone(&snapshot)));
             let replicable = snapshot.is_headers_only().then(|| snapshot.generation());
             self.front.publish(self.epoch, replicable, snapshot.life().refresh_at);
@@ -228,7 +233,13 @@ impl Slot {
 
     fn fail(&self, error: Error) -> Arc<Failure> {
         let now = self.shared.clock.tick();
+        self.shared.counters.failed(error.kind());
+        self.separate.store(false, Ordering::Relaxed);
         let mut state = self.state();
+        if let Some(known) = state.failure.as_ref().filter(|known| now.effective < known.until) {
+            // Of several at a time the first one counts.
+            return Arc::clone(known);
+        }
         state.streak = state.streak.saturating_add(1);
         let pause = pause(&error, state.streak, self.shared.jitter.chance());
         let until = pause.map_or(u64::MAX, |pause| now.effective.saturating_add(pause.as_millis() as u64));
@@ -240,7 +251,6 @@ impl Slot {
             %error,
             "no credential could be acquired"
         );
-        self.shared.counters.failed(error.kind());
         let failure = Arc::new(Failure { error, since: now.wall, pause, until });
         state.failure = Some(Arc::clone(&failure));
         if let Some(snapshot) = self.snapshot() {
@@ -255,7 +265,7 @@ impl Slot {
         let now = self.shared.clock.tick().effective;
         let mut state = self.state();
         let Some(snapshot) = self.snapshot() else {
-            if self.single_use.load(Ordering::Relaxed) {
+            if state.single_use {
                 state.challenge = Some(challenge);
             }
             return true;

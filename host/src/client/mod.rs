@@ -108,8 +108,8 @@ async fn exchange(connector: &Connector, head: &Parts, body: &Bytes) -> Result<(
     if !rejected {
         return Ok((answer, touched));
     }
-    connector.reject(&authorization, &challenge(answer.status(), answer.headers()));
-    if !connector.rejection().allows_replay(&head.method, Some(body)) {
+    let hope = connector.reject(&authorization, &challenge(answer.status(), answer.headers()));
+    if !hope || !connector.rejection().allows_replay(&head.method, Some(body)) {
         return Ok((answer, touched));
     }
     match authorized(connector, head, body).await {

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use countersign::Secret;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::connector::{self, ConnectorConfig};
 use super::http::HttpConfig;
@@ -92,14 +92,15 @@ impl Document {
         };
         let (parsed, errors) = DeTable::parse_recoverable(text);
         for error in errors.iter().take(SHOWN) {
-            let offset = error.span().map_or(0, |span| span.start);
-            findings.push(at(lines.place(offset), error.message().to_owned()));
+            let place = error.span().map_or_else(Place::default, |span| lines.place(span.start));
+            findings.push(at(place, error.message().to_owned()));
         }
         let table = if findings.is_empty() {
-            tree::table(parsed.into_inner(), &lines, &mut |place, message| {
+            tree::take(parsed.into_inner(), &lines, &mut |place, message| {
                 findings.push(at(place, message.to_owned()));
             })
         } else {
+            tree::dismantle(DeValue::Table(parsed.into_inner()));
             Table::default()
         };
         let place = Place { line: 1, column: 1 };
@@ -189,7 +190,7 @@ impl Document {
                         continue;
                     }
                 },
-                None => format!("expected a table `[{path}]`, found {}", entry.node.kind()),
+                None => format!("expected table `[{path}]`, found {}", entry.node.kind()),
             };
             findings.push(self.root.at_place(entry.place, &path, fault));
         }

@@ -18,9 +18,15 @@ pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
     let tolerated = (length / 3).max(1);
     known
         .into_iter()
-        .filter(|candidate| candidate.len().abs_diff(name.len()) <= tolerated)
-        .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= tolerated)
+        .filter_map(|candidate| {
+            if length >= 3 && candidate.starts_with(name) {
+                return Some((1, candidate));
+            }
+            // Lengths first: the distance itself is dear, and there may be ten thousand names.
+            let possible = candidate.len().abs_diff(name.len()) <= tolerated;
+            let distance = possible.then(|| strsim::osa_distance(name, candidate))?;
+            (distance <= tolerated).then_some((distance, candidate))
+        })
         .min()
         .map(|(_, candidate)| candidate)
 }
@@ -59,6 +65,7 @@ mod tests {
     fn nearest_is_near_or_nothing() {
         assert_eq!(nearest("isuer", ["subject", "issuer", "user"]), Some("issuer"));
         assert_eq!(nearest("pofile", ["profiles", "profile"]), Some("profile"));
+        assert_eq!(nearest("stat", ["replay", "status"]), Some("status"));
         assert_eq!(nearest("zzz", ["issuer"]), None);
     }
 }

@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
         let node = self.node(key)?;
         let value = take(&node.value);
         if value.is_none() {
-            self.fault(key, format!("expected a {kind}, found {}", node.kind()), None);
+            self.fault(key, format!("expected {kind}, found {}", node.kind()), None);
         }
         value
     }
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
             match item.as_str() {
                 Some(text) if self.refuse_source(&field, text) => texts.push(text),
                 Some(_) => {}
-                None => self.fault(&field, format!("expected a string, found {}", item.kind()), None),
+                None => self.fault(&field, format!("expected string, found {}", item.kind()), None),
             }
         }
         Some(texts)
@@ -178,6 +178,9 @@ pub(crate) fn io_words(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "there is no such file".to_owned(),
         ErrorKind::PermissionDenied => "may not be read by this user".to_owned(),
-        kind => format!("cannot be read: {kind}"),
+        _ => {
+            let words = error.to_string();
+            words.split(" (os error").next().unwrap_or_default().to_lowercase()
+        }
     }
 }

@@ -69,7 +69,7 @@ fn statuses(reader: &mut Reader<'_>) -> Option<Vec<StatusCode>> {
     let Value::Array(items) = &node.value else {
         reader.fault(
             "status",
-            format!("expected an array of numbers, found {}", node.kind()),
+            format!("expected array of integers, found {}", node.kind()),
             Some("write `[401]`"),
         );
         return None;

@@ -88,33 +88,75 @@ impl Node {
 
 /// Turns byte offsets of a text into places.
 pub(crate) struct Lines<'t> {
-    text: &'t str,
+    text: &'t [u8],
     starts: Vec<usize>,
+    /// The characters before every `STEP`th byte, so that a long line is not counted again for each of its values.
+    counted: Vec<usize>,
 }
+
+const STEP: usize = 256;
 
 impl<'t> Lines<'t> {
     pub(crate) fn of(text: &'t str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { text, starts }
+        let text = text.as_bytes();
+        let mut counted = vec![0];
+        for chunk in text.chunks(STEP) {
+            counted.push(counted.last().unwrap_or(&0) + count(chunk));
+        }
+        Self { text, starts, counted }
     }
 
     pub(crate) fn place(&self, offset: usize) -> Place {
         let line = self.starts.partition_point(|start| *start <= offset).max(1);
         let start = self.starts[line - 1];
-        let before = self.text.as_bytes().get(start..offset.min(self.text.len())).unwrap_or_default();
-        // Every byte that does not continue a character begins one; a byte order mark is not seen in an editor.
-        let mut column = before.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
-        if line == 1 && before.starts_with(b"\xEF\xBB\xBF") {
-            column -= 1;
-        }
+        // A byte order mark is not seen in an editor.
+        let mark = usize::from(line == 1 && offset > 0 && self.text.starts_with(b"\xEF\xBB\xBF"));
+        let column = self.characters(offset).saturating_sub(self.characters(start) + mark) + 1;
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Place { line: number(line), column: number(column + 1) }
+        Place { line: number(line), column: number(column) }
+    }
+
+    /// How many characters begin before an offset.
+    fn characters(&self, offset: usize) -> usize {
+        let offset = offset.min(self.text.len());
+        let step = offset / STEP;
+        self.counted[step] + count(&self.text[step * STEP..offset])
     }
 }
 
-/// Takes over a parsed table; `problem` is told of values that nothing else can hold.
-pub(crate) fn table(
+/// Every byte that does not continue a character begins one.
+fn count(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
+}
+
+/// How deep tables and arrays may lie in each other: what works on them recurses.
+const DEPTH: usize = 64;
+
+/// Takes over a parsed document; `problem` is told of values that nothing else can hold.
+pub(crate) fn take(
     parsed: DeTable<'_>,
+    lines: &Lines<'_>,
+    problem: &mut dyn FnMut(Place, &'static str),
+) -> Table {
+    table(parsed, DEPTH, lines, problem)
+}
+
+/// Drops a parsed document. Dotted keys make it as deep as a line is long, too deep for its own recursive drop.
+pub(crate) fn dismantle(parsed: DeValue<'_>) {
+    let mut left = vec![parsed];
+    while let Some(value) = left.pop() {
+        match value {
+            DeValue::Array(items) => left.extend(items.into_iter().map(Spanned::into_inner)),
+            DeValue::Table(table) => left.extend(table.into_iter().map(|(_, value)| value.into_inner())),
+            _ => {}
+        }
+    }
+}
+
+fn table(
+    parsed: DeTable<'_>,
+    depth: usize,
     lines: &Lines<'_>,
     problem: &mut dyn FnMut(Place, &'static str),
 ) -> Table {
@@ -122,7 +164,7 @@ pub(crate) fn table(
     for (key, value) in parsed {
         let at = key.span().start;
         let place = lines.place(at);
-        let node = node(value, place, lines, problem);
+        let node = node(value, place, depth, lines, problem);
         let key = key.into_inner().into_owned().into_boxed_str();
         entries.push((at, Entry { key, place, node }));
     }
@@ -133,13 +175,20 @@ pub(crate) fn table(
 fn node(
     parsed: Spanned<DeValue<'_>>,
     key: Place,
+    depth: usize,
     lines: &Lines<'_>,
     problem: &mut dyn FnMut(Place, &'static str),
 ) -> Node {
     let span = parsed.span();
     // A table that only deeper headers mention has no place of its own.
     let place = if span.is_empty() { key } else { lines.place(span.start) };
-    let value = match parsed.into_inner() {
+    let parsed = parsed.into_inner();
+    if depth == 0 {
+        problem(place, "lies too deep in tables and arrays");
+        dismantle(parsed);
+        return Node { place, value: Value::Boolean(false) };
+    }
+    let value = match parsed {
         DeValue::String(text) => Value::String(Arc::new(Secret::new(text.into_owned()))),
         DeValue::Integer(number) => {
             Value::Integer(i64::from_str_radix(number.as_str(), number.radix()).unwrap_or_else(|_| {
@@ -157,9 +206,33 @@ fn node(
         DeValue::Boolean(value) => Value::Boolean(value),
         DeValue::Datetime(value) => Value::Datetime(value.to_string().into_boxed_str()),
         DeValue::Array(items) => {
-            Value::Array(items.into_iter().map(|item| node(item, place, lines, problem)).collect())
+            Value::Array(items.into_iter().map(|item| node(item, place, depth - 1, lines, problem)).collect())
         }
-        DeValue::Table(inner) => Value::Table(Arc::new(table(inner, lines, problem))),
+        DeValue::Table(inner) => Value::Table(Arc::new(table(inner, depth - 1, lines, problem))),
     };
     Node { place, value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn places_are_those_that_counting_gives(text in "[aä\u{1F600}\n\r]{0,900}") {
+            let lines = Lines::of(&text);
+            let (mut line, mut column) = (1, 1);
+            for (offset, c) in text.char_indices() {
+                prop_assert_eq!(lines.place(offset), Place { line, column });
+                (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
+            }
+            prop_assert_eq!(lines.place(text.len()), Place { line, column });
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_has_no_column() {
+        assert_eq!(Lines::of("\u{feff}a").place(3), Place { line: 1, column: 1 });
+    }
 }

@@ -1,5 +1,4 @@
 use std::collections::BTreeSet;
-use std::io::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -245,5 +244,5 @@ fn write_text(json: &mut Vec<u8>, text: &str) {
 }
 
 fn write_number(json: &mut Vec<u8>, number: u64) {
-    let _ = write!(json, "{number}");
+    let _ = serde_json::to_writer(json, &number);
 }

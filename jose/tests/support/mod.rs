@@ -1,5 +1,5 @@
 //! Shared by the tests: fixtures, and a verifier that is not ours (`jsonwebtoken`).
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

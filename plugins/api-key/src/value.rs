@@ -18,7 +18,12 @@ impl Value {
     /// A value that may have holes for the caller's attributes.
     pub(crate) fn template(place: Place, text: Secret) -> Result<Self, Error> {
         let text = text.without_line_end();
-        let template = Template::parse(text.expose())?;
+        // The template's own words name what stands in the holes, and this text may be a key.
+        let template = Template::parse(text.expose()).map_err(|_| {
+            Error::config(
+                "is no template: `{{ caller.NAME }}` alone makes a hole; a key with braces goes into `key`",
+            )
+        })?;
         if template.caller_attributes().next().is_some() {
             return Ok(Self::FromCaller(template));
         }

@@ -1,8 +1,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign::{Context, Error, HttpRequest, Secret};
+use countersign_jose::TokenSigner;
 
-use crate::config::{ClientAuth, OAuth2Config};
+use crate::assertion::client_signer;
+use crate::config::{ClientAuth, Grant, OAuth2Config};
 
 /// The client, and how it proves who it is (RFC 6749 §2.3).
 #[derive(Debug)]
@@ -13,28 +15,36 @@ pub(crate) enum Client {
         id: String,
         secret: Secret,
     },
+    /// A new assertion for every exchange.
+    Jwt {
+        id: String,
+        signer: Box<TokenSigner>,
+    },
     Public {
         id: Option<String>,
     },
 }
 
+/// RFC 7523 §2.2.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 impl Client {
-    pub(crate) fn new(config: OAuth2Config) -> Result<Self, Error> {
+    pub(crate) fn new(config: &OAuth2Config) -> Result<Self, Error> {
         let method = config.method()?;
-        let id = config.client_id.filter(|id| !id.is_empty());
+        let id = config.client_id.clone();
+        if id.as_deref() == Some("") {
+            return Err(Error::config("is empty; a source that gives nothing?").at("client_id"));
+        }
         if method == ClientAuth::None {
             return Ok(Self::Public { id });
         }
         let id = id.ok_or_else(|| Error::config("is needed to say which client this is").at("client_id"))?;
-        let secret = config.client_secret.map(Secret::without_line_end).unwrap_or_default();
-        if secret.expose().is_empty() {
-            return Err(
-                Error::config("is empty or missing; a source that gives nothing?").at("client_secret")
-            );
-        }
         Ok(match method {
-            ClientAuth::ClientSecretBasic => Self::Basic(basic(&id, &secret)),
-            ClientAuth::ClientSecretPost => Self::Post { id, secret },
+            ClientAuth::ClientSecretBasic => Self::Basic(basic(&id, &config.secret()?)),
+            ClientAuth::ClientSecretPost => Self::Post { id, secret: config.secret()? },
+            ClientAuth::ClientSecretJwt | ClientAuth::PrivateKeyJwt => {
+                Self::Jwt { signer: Box::new(client_signer(config, method, &id)?), id }
+            }
             ClientAuth::None => Self::Public { id: Some(id) },
         })
     }
@@ -43,7 +53,7 @@ impl Client {
     pub(crate) fn authenticate(
         &self,
         request: HttpRequest,
-        _cx: &Context,
+        cx: &Context,
     ) -> Result<(HttpRequest, Vec<(String, Secret)>), Error> {
         let field = |name: &str, value: &str| (name.to_owned(), Secret::from(value));
         Ok(match self {
@@ -53,26 +63,66 @@ impl Client {
             Self::Post { id, secret } => {
                 (request, vec![field("client_id", id), ("client_secret".to_owned(), secret.clone())])
             }
+            Self::Jwt { id, signer } => {
+                let assertion = signer.mint(cx.callers(), cx.now(), cx.random()?)?;
+                let fields = [
+                    field("client_id", id),
+                    field("client_assertion_type", ASSERTION_TYPE),
+                    ("client_assertion".to_owned(), assertion.text),
+                ];
+                (request, fields.into())
+            }
             Self::Public { id } => (request, id.iter().map(|id| field("client_id", id)).collect()),
         })
+    }
+
+    /// What signs assertions, if that is how the client proves itself.
+    pub(crate) fn signer(&self) -> Option<&TokenSigner> {
+        match self {
+            Self::Jwt { signer, .. } => Some(signer),
+            _ => None,
+        }
     }
 }
 
 impl OAuth2Config {
     /// The configured method, or the one that the other settings make sense for.
     fn method(&self) -> Result<ClientAuth, Error> {
-        match (self.client_auth, &self.client_secret) {
-            (Some(ClientAuth::None), Some(_)) => {
-                Err(Error::config("is given, but `client_auth` is none; remove one of them")
+        let (secret, key) = (self.client_secret.is_some(), self.client_key.is_some());
+        let method = match (self.client_auth, secret, key) {
+            (Some(method), ..) => method,
+            (None, _, true) => ClientAuth::PrivateKeyJwt,
+            (None, true, false) => ClientAuth::ClientSecretBasic,
+            (None, false, false) if self.grant == Grant::JwtBearer => ClientAuth::None,
+            (None, false, false) => {
+                let message = "is missing; set it or `client_key`, or `client_auth = \"none\"` for a client without proof of its own";
+                return Err(Error::config(message).at("client_secret"));
+            }
+        };
+        let takes_key = method == ClientAuth::PrivateKeyJwt;
+        let takes_secret = !takes_key && method != ClientAuth::None;
+        match (secret && !takes_secret, key && !takes_key, takes_key && !key) {
+            (true, ..) => {
+                Err(Error::config("is not used by this `client_auth`; remove one of them")
                     .at("client_secret"))
             }
-            (Some(method), _) => Ok(method),
-            (None, Some(_)) => Ok(ClientAuth::ClientSecretBasic),
-            (None, None) => Err(Error::config(
-                "is missing; set it, or `client_auth = \"none\"` for a client without proof of its own",
-            )
-            .at("client_secret")),
+            (_, true, _) => {
+                Err(Error::config("is not used by this `client_auth`; remove one of them").at("client_key"))
+            }
+            (.., true) => Err(Error::config("is missing; private_key_jwt signs with it").at("client_key")),
+            _ => Ok(method),
         }
+    }
+
+    /// The client's secret, for the methods that need one.
+    pub(crate) fn secret(&self) -> Result<Secret, Error> {
+        let secret = self.client_secret.clone().map(Secret::without_line_end).unwrap_or_default();
+        if secret.expose().is_empty() {
+            return Err(
+                Error::config("is empty or missing; a source that gives nothing?").at("client_secret")
+            );
+        }
+        Ok(secret)
     }
 }
 

@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
 
 use countersign::{Error, Place, Secret};
+use countersign_jose::KeyConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::assertion::{AssertionConfig, ClientAssertionConfig};
 use crate::words::Words;
 
 /// Gets access tokens from an OAuth 2.0 token endpoint and sends them as `Authorization: Bearer …`.
@@ -24,8 +26,14 @@ pub struct OAuth2Config {
     pub client_id: Option<String>,
     /// The client's secret; a line end at its end is not part of it.
     pub client_secret: Option<Secret>,
-    /// How the client proves who it is. By default `client_secret_basic` with a secret.
+    /// The client's private key, whose public half the issuer knows.
+    pub client_key: Option<KeyConfig>,
+    /// How the client proves who it is. By default `client_secret_basic` with a secret and `private_key_jwt` with a
+    /// key; the grant `jwt-bearer` goes without, too.
     pub client_auth: Option<ClientAuth>,
+    /// Details of the assertions by which `private_key_jwt` and `client_secret_jwt` prove the client.
+    #[serde(default)]
+    pub client_assertion: ClientAssertionConfig,
     /// The scopes to ask for: a text with spaces between them, or a list.
     pub scope: Option<Words>,
     /// `audience`, for issuers that want it: one or several.
@@ -35,6 +43,8 @@ pub struct OAuth2Config {
     /// With `grant = "refresh_token"`: the refresh token to begin with. Where the issuer rotates refresh tokens, the
     /// latest is kept with the credential; this one is tried again when that one is refused.
     pub refresh_token: Option<Secret>,
+    /// With `grant = "jwt-bearer"`: the JWT that is exchanged for the token.
+    pub assertion: Option<AssertionConfig>,
     /// Further parameters for the token endpoint.
     #[serde(default)]
     pub extra_parameters: BTreeMap<String, Secret>,
@@ -58,6 +68,9 @@ pub enum Grant {
     ClientCredentials,
     /// A refresh token that someone obtained before (RFC 6749 §6).
     RefreshToken,
+    /// A JWT that says on whose behalf the call is made (RFC 7523 §2.1), in `assertion`.
+    #[serde(rename = "jwt-bearer")]
+    JwtBearer,
 }
 
 /// How the client proves who it is (the registered names: RFC 7591 §2, OpenID Connect Core §9).
@@ -68,6 +81,10 @@ pub enum ClientAuth {
     ClientSecretBasic,
     /// Id and secret in the body.
     ClientSecretPost,
+    /// A JWT signed with the client's private key (RFC 7523 §2.2).
+    PrivateKeyJwt,
+    /// A JWT signed with the client's secret (HMAC).
+    ClientSecretJwt,
     /// It does not: the id alone, in the body, if there is one.
     None,
 }
@@ -84,7 +101,7 @@ fn bearer() -> String {
 const OWN_PARAMETERS: [(&str, &str); 10] = [
     ("assertion", "assertion"),
     ("audience", "audience"),
-    ("client_assertion", "key"),
+    ("client_assertion", "client_key"),
     ("client_assertion_type", "client_auth"),
     ("client_id", "client_id"),
     ("client_secret", "client_secret"),

@@ -1,4 +1,5 @@
 use countersign::{Context, Error, Secret};
+use countersign_jose::TokenSigner;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Grant, OAuth2Config};
@@ -8,7 +9,11 @@ use crate::config::{Grant, OAuth2Config};
 pub(crate) enum Grants {
     ClientCredentials,
     RefreshToken(Secret),
+    JwtBearer(Box<TokenSigner>),
 }
+
+/// RFC 7523 §2.1.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// One way to ask for a token; when it is refused, the next may be tried.
 #[derive(Debug)]
@@ -34,20 +39,37 @@ struct State<'a> {
 
 impl Grants {
     pub(crate) fn new(config: &OAuth2Config) -> Result<Self, Error> {
-        match (config.grant, &config.refresh_token) {
-            (Grant::ClientCredentials, None) => Ok(Self::ClientCredentials),
-            (Grant::RefreshToken, Some(token)) => {
+        let unused = |setting: &str, grant: &str| {
+            Error::config(format!("is not used by this grant; set `grant = \"{grant}\"`")).at(setting)
+        };
+        let missing = |setting: &str| Error::config("is missing; this grant needs it").at(setting);
+        match (config.grant, &config.refresh_token, &config.assertion) {
+            (Grant::ClientCredentials, None, None) => Ok(Self::ClientCredentials),
+            (Grant::RefreshToken, Some(token), None) => {
                 let token = token.clone().without_line_end();
                 if token.expose().is_empty() {
                     return Err(Error::config("is empty; a source that gives nothing?").at("refresh_token"));
                 }
                 Ok(Self::RefreshToken(token))
             }
-            (Grant::RefreshToken, None) => {
-                Err(Error::config("is missing; this grant begins with one").at("refresh_token"))
+            (Grant::JwtBearer, None, Some(assertion)) => {
+                let signer = assertion.signer(config).map_err(|error| error.at("assertion"))?;
+                Ok(Self::JwtBearer(Box::new(signer)))
             }
-            (_, Some(_)) => Err(Error::config("is not used by this grant; set `grant = \"refresh_token\"`")
-                .at("refresh_token")),
+            (Grant::RefreshToken, None, _) => Err(missing("refresh_token")),
+            (Grant::JwtBearer, _, None) => Err(missing("assertion")),
+            (Grant::ClientCredentials | Grant::JwtBearer, Some(_), _) => {
+                Err(unused("refresh_token", "refresh_token"))
+            }
+            (_, _, Some(_)) => Err(unused("assertion", "jwt-bearer")),
+        }
+    }
+
+    /// What signs the assertion, if that is what is exchanged.
+    pub(crate) fn signer(&self) -> Option<&TokenSigner> {
+        match self {
+            Self::JwtBearer(signer) => Some(signer),
+            _ => None,
         }
     }
 
@@ -55,6 +77,11 @@ impl Grants {
     pub(crate) fn attempts(&self, cx: &Context) -> Result<Vec<Attempt>, Error> {
         Ok(match self {
             Self::ClientCredentials => vec![Attempt::plain("client_credentials", Vec::new())],
+            Self::JwtBearer(signer) => {
+                let assertion = signer.mint(cx.callers(), cx.now(), cx.random()?);
+                let assertion = assertion.map_err(|error| error.at("assertion"))?;
+                vec![Attempt::plain(JWT_BEARER, vec![("assertion".to_owned(), assertion.text)])]
+            }
             Self::RefreshToken(configured) => {
                 let kept = cx.previous().and_then(|state| kept(state, configured));
                 let tokens = kept.filter(|kept| kept.expose() != configured.expose()).into_iter();

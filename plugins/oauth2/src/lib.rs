@@ -9,10 +9,12 @@
 //! scope         = "orders.read orders.write"
 //! ```
 //!
-//! The grants are `client_credentials` (RFC 6749 §4.4) and `refresh_token` (§6).
+//! The grants are `client_credentials` (RFC 6749 §4.4), `refresh_token` (§6) and `jwt-bearer` (RFC 7523 §2.1). With
+//! `client_key` instead of `client_secret` the client proves itself by an assertion (`private_key_jwt`).
 #![forbid(unsafe_code)]
 
 mod answer;
+mod assertion;
 mod client;
 mod config;
 mod discovery;
@@ -21,9 +23,13 @@ mod grant;
 mod refusal;
 mod words;
 
-use countersign::{AuthProfile, Context, Credential, Error, ErrorKind, HttpRequest, Secret, TokenPlace};
+use countersign::{
+    AuthProfile, Context, Credential, Error, ErrorKind, HttpRequest, Inputs, Secret, TokenPlace,
+};
+use countersign_jose::TokenSigner;
 
 use answer::Answer;
+pub use assertion::{AssertionConfig, ClientAssertionConfig};
 use client::Client;
 pub use config::{ClientAuth, Grant, OAuth2Config};
 use discovery::TokenEndpoint;
@@ -54,8 +60,12 @@ impl AuthProfile for OAuth2 {
             headers: config.headers()?,
             endpoint: TokenEndpoint::new(config.token_url.as_deref(), config.issuer.as_deref())?,
             grants: Grants::new(&config)?,
-            client: Client::new(config)?,
+            client: Client::new(&config)?,
         })
+    }
+
+    fn inputs(&self) -> Inputs {
+        Inputs::none().callers(self.grants.signer().into_iter().flat_map(TokenSigner::caller_attributes))
     }
 
     async fn acquire(&self, cx: &Context) -> Result<Credential, Error> {
@@ -78,6 +88,16 @@ impl AuthProfile for OAuth2 {
                 }
             }
         }
+    }
+
+    fn public_keys(&self) -> Vec<serde_json::Value> {
+        let signers = [self.client.signer(), self.grants.signer()];
+        // A shared secret has no public key.
+        let sets = signers.into_iter().flatten().filter_map(|signer| signer.jwks().ok());
+        let mut keys: Vec<_> =
+            sets.flat_map(|set| set.keys).filter_map(|key| serde_json::to_value(key).ok()).collect();
+        keys.dedup();
+        keys
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod reply;
 mod server;
+mod signal;
 
 pub use reply::Reply;
-pub use server::{FaultServer, Hold};
+pub use server::FaultServer;
+pub use signal::Hold;

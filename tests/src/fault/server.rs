@@ -1,19 +1,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::reply::{Fault, Reply};
+use super::signal::{PATIENCE, Signal};
 use crate::http1::{Recorded, read_request};
 use crate::tls::Identity;
-
-/// No wait in this server is longer.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A scripted server on a free port of 127.0.0.1.
 ///
@@ -25,22 +23,6 @@ pub struct FaultServer {
     scheme: &'static str,
     state: Arc<State>,
     listener: Option<JoinHandle<()>>,
-}
-
-/// Keeps replies back until the test has seen what it waits for.
-#[derive(Clone, Debug, Default)]
-pub struct Hold(Arc<Signal<bool>>);
-
-impl Hold {
-    /// Replies held by a new hold wait.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Lets all its replies go, those to come as well.
-    pub fn release(&self) {
-        self.0.change(|released| *released = true);
-    }
 }
 
 impl FaultServer {
@@ -192,7 +174,7 @@ impl State {
             });
             let Some(reply) = reply else { break };
             if let Some(hold) = &reply.hold {
-                hold.0.wait(PATIENCE, |&released| released);
+                hold.wait();
             }
             self.answer(&reply, stream.get_mut(), socket)?;
             if !reply.keeps_alive() {
@@ -249,33 +231,4 @@ impl State {
 fn reset(socket: &TcpStream) -> io::Result<()> {
     rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO))?;
     Ok(())
-}
-
-/// A value that threads wait for.
-#[derive(Debug, Default)]
-struct Signal<T> {
-    value: Mutex<T>,
-    changed: Condvar,
-}
-
-impl<T> Signal<T> {
-    fn lock(&self) -> MutexGuard<'_, T> {
-        self.value.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, how: impl FnOnce(&mut T)) {
-        how(&mut self.lock());
-        self.changed.notify_all();
-    }
-
-    /// True if the condition came to hold in time.
-    fn wait(&self, at_most: Duration, holds: impl Fn(&T) -> bool) -> bool {
-        let until = Instant::now() + at_most;
-        let mut value = self.lock();
-        while !holds(&value) {
-            let Some(left) = until.checked_duration_since(Instant::now()) else { return false };
-            value = self.changed.wait_timeout(value, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
-    }
 }

@@ -79,7 +79,7 @@ async fn placements_of_all_threads_and_paths_are_counted() {
 }
 
 #[tokio::test]
-async fn a_place_that_is_used_again_never_shows_what_was_there() {
+async fn an_index_that_is_used_again_never_shows_what_was_there() {
     for round in 0..50 {
         let rig = Rig::new(Issuer::new(move |_, _| {
             Ok(Credential::header("x-token", format!("round-{round}")).valid_for(HOUR))

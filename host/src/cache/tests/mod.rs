@@ -140,6 +140,10 @@ fn settings(issuer: &Arc<Issuer>) -> Settings {
     Settings { acquire, default_lifetime: 5 * MINUTE, store_as: "crm".to_owned() }
 }
 
+fn environment(clock: &ManualClock, store: Arc<dyn Store>) -> Environment {
+    Environment { clock: clock.clock(), store, jitter: Jitter::seeded(7), runtime: Handle::current() }
+}
+
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
 }

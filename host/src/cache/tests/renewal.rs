@@ -130,10 +130,12 @@ async fn a_life_counts_from_when_the_credential_was_asked_for() {
     let cache = Arc::clone(&rig.cache);
     let waiting = tokio::spawn(async move { cache.current(&Caller::new(), &target()).await });
     settle().await;
-    rig.clock.advance(HOUR - SECOND);
+    rig.clock.advance(HOUR / 2);
     rig.issuer.release();
-    assert_eq!(shown(&waiting.await.unwrap().unwrap()), "token-1");
-    assert!(rig.cache.try_current(&Caller::new(), &target()).is_none(), "within the margin of its end");
+    let snapshot = waiting.await.unwrap().unwrap();
+    assert_eq!(snapshot.life().expires_at, Some(at(1_000_000) + HOUR));
+    rig.clock.advance(HOUR / 2 - 5 * SECOND);
+    assert!(rig.cache.try_current(&Caller::new(), &target()).is_none());
 }
 
 #[tokio::test]
@@ -141,6 +143,17 @@ async fn what_expired_on_arrival_is_never_placed() {
     let rig = Rig::new(Issuer::new(|call, start| Ok(token(call).valid_until(start.now - SECOND))));
     assert!(rig.error().await.contains("expired when it arrived"));
     assert_eq!(rig.cache.status().usable, 0);
+}
+
+#[tokio::test]
+async fn what_arrives_within_the_margin_of_its_end_is_not_placed() {
+    let rig = Rig::new(Issuer::hourly().held());
+    let cache = Arc::clone(&rig.cache);
+    let waiting = tokio::spawn(async move { cache.current(&Caller::new(), &target()).await });
+    settle().await;
+    rig.clock.advance(HOUR - 5 * SECOND);
+    rig.issuer.release();
+    waiting.await.unwrap().unwrap_err();
 }
 
 #[tokio::test]

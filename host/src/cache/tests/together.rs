@@ -1,5 +1,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::key::Key;
+use super::replica::Front;
+use super::slot::Slot;
 use super::*;
 
 /// A thousand callers, all waiting.
@@ -22,6 +25,20 @@ async fn a_thousand_callers_at_a_cold_start_make_one_acquire() {
         assert_eq!(shown(&caller.await.unwrap().unwrap()), "token-1");
     }
     assert_eq!(rig.issuer.calls(), 1);
+}
+
+/// A caller may look before a flight lands and join after: then it begins a flight that has nothing to do.
+#[tokio::test]
+async fn who_joins_too_late_gets_what_just_landed() {
+    for issuer in [Issuer::hourly(), Issuer::failing(Error::denied("no"))] {
+        let (issuer, clock) = (Arc::new(issuer), Clock::manual(at(1_000_000)));
+        let shared = Shared::new("crm".into(), environment(&clock, Arc::new(MemoryStore::new())));
+        let (settings, front) = (Arc::new(settings(&issuer)), Arc::new(Front::single(0)));
+        let slot = Arc::new(Slot::new(Arc::new(shared), settings, 0, Key::sole(), front));
+        let first = slot.obtain_together().await.map(|snapshot| snapshot.generation());
+        let second = slot.obtain_together().await.map(|snapshot| snapshot.generation());
+        assert_eq!((first, issuer.calls()), (second, 1));
+    }
 }
 
 #[tokio::test]
@@ -195,4 +212,14 @@ async fn conversations_for_single_use_are_bounded_and_their_failure_is_shared() 
         caller.await.unwrap().unwrap_err();
     }
     assert_eq!(rig.issuer.calls(), 1 + 16, "the others were told");
+    let failure = rig.current().await.unwrap_err();
+    assert!(failure.pause.unwrap() <= SECOND, "sixteen at a time count as one");
+
+    rig.clock.advance(SECOND);
+    let crowd = self::crowd(&rig).await;
+    assert_eq!(rig.issuer.calls(), 1 + 16 + 1, "one finds out whether the issuer is well again");
+    rig.issuer.release();
+    for caller in crowd {
+        caller.await.unwrap().unwrap_err();
+    }
 }

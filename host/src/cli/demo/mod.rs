@@ -191,10 +191,10 @@ client_id     = "erp"
 client_secret = "${{file:crm.secret}}"
 
 [profiles.acme-session]
-type     = "acme-login"
-url      = "{}"
-user     = "erp"
-password = "${{file:acme.secret}}"
+type      = "acme-login"
+login_url = "{}"
+user      = "erp"
+password  = "${{file:acme.secret}}"
 
 [connectors]
 orders = {{ base_url = "{}", profile = "orders-jwt" }}

@@ -68,10 +68,8 @@ fn reference(body: &str) -> Result<(Piece<'_>, &str), Fault> {
     let known = SOURCES.map(|(name, _)| name);
     let Some((_, source)) = SOURCES.iter().find(|(known, _)| *known == name) else {
         return Err(Fault::with_help(
-            match super::super::name::fault(name) {
-                None => format!("there is no source `{name}`"),
-                Some(_) => "there is no such source".to_owned(),
-            },
+            // Its name is not repeated: it may be a piece of a password with a `${` in it.
+            "holds `${…:` with a source that does not exist",
             format!("{}; a dollar sign is `$$`", name::suggestion(name, &known, "")),
         ));
     };
@@ -126,7 +124,7 @@ mod tests {
         assert_eq!(parse("a${env:B}c").unwrap(), [Literal("a"), Reference(Source::Env, "B"), Literal("c")]);
         assert_eq!(parse("$$").unwrap(), [Literal("$")]);
         assert_eq!(parse("$${env:B}").unwrap(), [Literal("$"), Literal("{env:B}")]);
-        assert_eq!(parse("$x $").unwrap(), [Literal("$"), Literal("x "), Literal("$")]);
+        assert_eq!(parse("$x $").unwrap(), [Literal("$"), Literal("x $")]);
         assert_eq!(parse("${file:/a b/c}").unwrap(), [Reference(Source::File, "/a b/c")],);
         assert_eq!(
             parse(r#"${command:get -f '{{.A}}' "}" \} x}!"#).unwrap(),
@@ -145,8 +143,8 @@ mod tests {
             ("${command:a '}", "holds `${command:` without its `}`"),
             ("${file:${env:A}}", "a reference within a reference"),
             ("${env:}", "names nothing"),
-            ("${evn:A}", "there is no source `evn`"),
-            ("${ENV :A}", "there is no such source"),
+            ("${evn:A}", "a source that does not exist"),
+            ("${canary:A}", "a source that does not exist"),
         ] {
             let fault = parse(text).unwrap_err();
             assert!(fault.message.contains(words), "{text}: {fault:?}");

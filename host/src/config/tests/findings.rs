@@ -5,28 +5,63 @@ use super::*;
 const PROFILE: &str = "[profiles.p]\ntype = \"token\"\nissuer = \"i\"\n";
 
 fn assert_findings(text: &str, expected: &[&str]) {
-    assert!(!text.contains(CANARY) || text.contains(CANARY));
     let said = findings(text);
+    assert!(!said.contains(CANARY), "{said}");
     assert_eq!(said.lines().collect::<Vec<_>>(), expected, "\n{text}\n---\n{said}");
 }
 
 #[test]
 fn syntax_errors_are_all_reported() {
-    assert_findings("a = \n[x\nb = 'ä' 'c'\n", &[]);
+    assert_findings(
+        "a = \n[x\nb = 'ä' 'c'\n",
+        &[
+            "countersign.toml:1:5: string values must be quoted, expected literal string",
+            "countersign.toml:2:3: unclosed table, expected `]`",
+            "countersign.toml:3:9: unexpected key or value, expected newline, `#`",
+        ],
+    );
 }
 
 #[test]
 fn root_tables_are_known() {
-    assert_findings("[profile.p]\ntype = 'token'\n[conectors]\nsotre = 1\n", &[]);
-    assert_findings("profiles = 1\nconnectors = []\nstore = 'x'\nhttp = true\nplugins = 2\n", &[]);
+    assert_findings(
+        "[profile.p]\ntype = 'token'\n[conectors]\nsotre = 1\n",
+        &[
+            "countersign.toml:1:2: profile: is not known here",
+            "  help: did you mean `profiles`?",
+            "countersign.toml:3:2: conectors: is not known here",
+            "  help: did you mean `connectors`?",
+        ],
+    );
+    assert_findings(
+        "profiles = 1\nconnectors = []\nstore = 'x'\nhttp = true\nplugins = 2\n",
+        &[
+            "countersign.toml:1:12: profiles: expected table, found integer",
+            "countersign.toml:2:14: connectors: expected table, found array",
+            "countersign.toml:3:9: store: expected table, found string",
+            "countersign.toml:4:8: http: expected table, found boolean",
+            "countersign.toml:5:11: plugins: expected table, found integer",
+        ],
+    );
 }
 
 #[test]
 fn profiles_have_names_and_types() {
     assert_findings(
-        "[profiles]\nx = 1\n[profiles.Bad]\ntype = 'token'\n[profiles.a]\n[profiles.b]\ntype = 'tokem'\n[profiles.c]\ntype = 3\n\
+        "[profiles]\nx = 1\n[profiles.Bad]\ntype = 'token'\n[profiles.a]\n[profiles.b]\ntype = 'tokem'\n[profiles.c]\ntype = 3\n[profiles.e]\ntype = 'canary-7f3a !'\n\
          [profiles.d]\ntype = 'token'\nissuer = 'i'\ndefault_lifetime = '5 minutes'\n",
-        &[],
+        &[
+            "countersign.toml:2:1: profiles.x: expected table `[profiles.x]`, found integer",
+            "countersign.toml:3:11: profiles.Bad: is not a name: lower-case letters, digits, `-`, `_` and `.`, beginning with a letter or digit, at most 64 characters",
+            "countersign.toml:5:1: profiles.a: lacks `type`",
+            "  help: add `type = \"…\"`; known here: `login`, `token`",
+            "countersign.toml:7:8: profiles.b.type: there is no profile type `tokem`",
+            "  help: did you mean `token`?",
+            "countersign.toml:9:8: profiles.c.type: expected string, found integer",
+            "countersign.toml:11:8: profiles.e.type: there is no profile type `…`",
+            "  help: known here: `login`, `token`",
+            "countersign.toml:15:20: profiles.d.default_lifetime: is not a duration; write `30s`, `5m`, `1h30m` or `250ms`",
+        ],
     );
 }
 
@@ -38,7 +73,39 @@ fn connectors_are_checked() {
          [connectors.d]\nbase_url = 'https://x.example'\nprofile = '${{env:P}}'\nca_file = '/nowhere'\n\
          rejection = {{ status = [99, 401], header = {{ 'a b' = 'x' }}, replay = 'no', body_contains = '', max_replay_body = -1, stat = 1 }}\n",
     );
-    assert_findings(&text, &[]);
+    assert_findings(
+        &text,
+        &[
+            "countersign.toml:4:1: connectors.a: lacks `base_url`",
+            "  help: name the API: `base_url = \"https://orders.example/api\"`",
+            "countersign.toml:4:1: connectors.a: names no profile",
+            "  help: add `profile = \"NAME\"`",
+            "countersign.toml:6:12: connectors.b.base_url: is not https: everybody on the way could read and reuse the credential",
+            "  help: use https://, or, if the network itself is trusted, `allow_http = true`",
+            "countersign.toml:8:12: connectors.b.profiles: stands beside `profile`",
+            "  help: keep one of the two",
+            "countersign.toml:10:12: connectors.c.base_url: carries a user before `@`; give credentials to a profile instead",
+            "countersign.toml:11:18: connectors.c.profiles[1]: names the profile `p` twice",
+            "countersign.toml:11:23: connectors.c.profiles[2]: there is no profile `…`",
+            "  help: did you mean `p`?",
+            "countersign.toml:11:28: connectors.c.profiles[3]: there is no profile `o`",
+            "  help: did you mean `p`?",
+            "countersign.toml:11:33: connectors.c.profiles[4]: expected string, found integer",
+            "countersign.toml:12:1: connectors.c.timout: is not known here",
+            "  help: did you mean `timeout`?",
+            "countersign.toml:13:11: connectors.c.timeout: must be at most 3600 s",
+            "countersign.toml:16:11: connectors.d.profile: holds a `${…}`, which only the settings of profiles may",
+            "  help: write the value itself",
+            "countersign.toml:17:11: connectors.d.ca_file: /nowhere: there is no such file",
+            "countersign.toml:18:25: connectors.d.rejection.status[0]: is not a status from 200 to 599",
+            "countersign.toml:18:54: connectors.d.rejection.header.a b: is not a header's name",
+            "countersign.toml:18:70: connectors.d.rejection.replay: must be `idempotent`, `always` or `never`",
+            "countersign.toml:18:92: connectors.d.rejection.body_contains: must have 1 to 256 characters",
+            "countersign.toml:18:114: connectors.d.rejection.max_replay_body: must be from 0 to 67108864",
+            "countersign.toml:18:118: connectors.d.rejection.stat: is not known here",
+            "  help: did you mean `status`?",
+        ],
+    );
 }
 
 #[test]
@@ -46,7 +113,23 @@ fn host_tables_are_checked() {
     assert_findings(
         "[plugins]\ndir = 'nowhere'\ntrsut = 1\n[plugins.trust]\n[plugins.a]\nsha256 = 'xyz'\nrequired = 'yes'\ntypes = 'a'\n[plugins.a-b]\n[plugins.a_b]\n\
          [http]\ntimeout = '0s'\nmax_body = 0\nproxy = 'http://p.example/x'\n[store]\ndir = ''\npath = 'x'\n",
-        &[],
+        &[
+            "countersign.toml:2:7: plugins.dir: there is no folder nowhere",
+            "  help: make it, or leave `dir` out",
+            "countersign.toml:3:1: plugins.trsut: is not known here",
+            "  help: known here: `dir`",
+            "countersign.toml:4:10: plugins.trust: is a reserved name",
+            "countersign.toml:6:10: plugins.a.sha256: is not a SHA-256 digest: 64 hexadecimal digits",
+            "countersign.toml:7:12: plugins.a.required: expected boolean, found string",
+            "countersign.toml:8:9: plugins.a.types: expected array of strings, found string",
+            "countersign.toml:10:10: plugins.a_b: is the same plugin as `a-b`",
+            "countersign.toml:12:11: http.timeout: must be longer than nothing",
+            "countersign.toml:13:12: http.max_body: must be from 1 to 67108864",
+            "countersign.toml:14:9: http.proxy: has a path; a proxy is only scheme, host and port",
+            "countersign.toml:16:7: store.dir: is empty",
+            "countersign.toml:17:1: store.path: is not known here",
+            "  help: known here: `dir`",
+        ],
     );
 }
 
@@ -55,20 +138,58 @@ fn settings_are_checked_against_the_schema() {
     assert_findings(
         "[profiles.p]\ntype = 'token'\nisuer = 'x'\nport = 70000\nsecret = 'abc'\nalgorithm = 'canary-7f3a'\nclaims = 'canary-7f3a'\n\
          keys = [{ kid = 'a' }, { pem = 'canary-7f3a', kidd = 1 }, 'canary-7f3a']\n",
-        &[],
+        &[
+            "countersign.toml:1:1: profiles.p: lacks `issuer`",
+            "countersign.toml:3:1: profiles.p.isuer: is not known here",
+            "  help: did you mean `issuer`?",
+            "countersign.toml:4:8: profiles.p.port: is more than 65535",
+            "countersign.toml:5:10: profiles.p.secret: is shorter than 4 characters",
+            "countersign.toml:6:13: profiles.p.algorithm: must be `RS256`, `ES256` or `EdDSA`",
+            "countersign.toml:7:10: profiles.p.claims: expected table, found string",
+            "countersign.toml:8:24: profiles.p.keys[1]: lacks `kid`",
+            "countersign.toml:8:47: profiles.p.keys[1].kidd: is not known here",
+            "  help: did you mean `kid`?",
+            "countersign.toml:8:59: profiles.p.keys[2]: expected table, found string",
+        ],
     );
 }
 
 #[test]
 fn alternatives_are_explained_by_the_one_that_was_meant() {
     for (settings, expected) in [
-        ("", vec![]),
-        ("grant = 'canary-7f3a'", vec![]),
-        ("grant = 'refresh_token'\nclient_id = 'x'", vec![]),
-        ("grant = 'refresh_token'\nrefresh_token = 3", vec![]),
-        ("grant = 'refresh_token'\nrefresh_tokn = 'x'", vec![]),
-        ("grant = 'refresh_token'\nrefresh_token = 'x'\nkey = 3", vec![]),
-        ("grant = 'refresh_token'\nrefresh_token = 'x'\nkey = { pat = 'x' }", vec![]),
+        ("", vec!["countersign.toml:1:1: profiles.p: lacks `grant`"]),
+        (
+            "grant = 'canary-7f3a'",
+            vec!["countersign.toml:3:9: profiles.p.grant: must be `client_credentials` or `refresh_token`"],
+        ),
+        (
+            "grant = 'refresh_token'\nclient_id = 'x'",
+            vec!["countersign.toml:1:1: profiles.p: lacks `refresh_token`"],
+        ),
+        (
+            "grant = 'refresh_token'\nrefresh_token = 3",
+            vec!["countersign.toml:4:17: profiles.p.refresh_token: expected string, found integer"],
+        ),
+        (
+            "grant = 'refresh_token'\nrefresh_tokn = 'x'",
+            vec![
+                "countersign.toml:1:1: profiles.p: lacks `refresh_token`",
+                "countersign.toml:4:1: profiles.p.refresh_tokn: is not known here",
+                "  help: did you mean `refresh_token`?",
+            ],
+        ),
+        (
+            "grant = 'refresh_token'\nrefresh_token = 'x'\nkey = 3",
+            vec!["countersign.toml:5:7: profiles.p.key: expected string or table, found integer"],
+        ),
+        (
+            "grant = 'refresh_token'\nrefresh_token = 'x'\nkey = { pat = 'x' }",
+            vec![
+                "countersign.toml:5:7: profiles.p.key: lacks `path`",
+                "countersign.toml:5:9: profiles.p.key.pat: is not known here",
+                "  help: did you mean `path`?",
+            ],
+        ),
     ] {
         assert_findings(&format!("[profiles.p]\ntype = 'login'\n{settings}\n"), &expected);
     }
@@ -79,6 +200,18 @@ fn sources_without_a_value_are_located() {
     assert_findings(
         "[profiles.p]\ntype = 'token'\nissuer = 'ä${env:NOWHERE}'\nsecret = \"${file:/nowhere/key}\"\n\
          claims = { a = [1, '${env:EMPTY}'], b = { c = '${evn:X}' } }\nalgorithm = '${env:NONE}'\nkeys = ['${']\n",
-        &[],
+        &[
+            "countersign.toml:3:10: profiles.p.issuer: the environment variable NOWHERE is not set, or empty",
+            "  help: set it, or give a default: `${env:NOWHERE:-…}`",
+            "countersign.toml:4:10: profiles.p.secret: /nowhere/key: there is no such file",
+            "countersign.toml:5:20: profiles.p.claims.a[1]: the environment variable EMPTY is not set, or empty",
+            "  help: set it, or give a default: `${env:EMPTY:-…}`",
+            "countersign.toml:5:47: profiles.p.claims.b.c: holds `${…:` with a source that does not exist",
+            "  help: did you mean `env`?; a dollar sign is `$$`",
+            "countersign.toml:6:13: profiles.p.algorithm: the environment variable NONE is not set, or empty",
+            "  help: set it, or give a default: `${env:NONE:-…}`",
+            "countersign.toml:7:9: profiles.p.keys[0]: holds `${` without a source and a `}`",
+            "  help: write `${env:NAME}`, `${file:PATH}`, `${base64:PATH}` or `${command:PROGRAM}`; a dollar sign is `$$`",
+        ],
     );
 }

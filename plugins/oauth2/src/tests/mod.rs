@@ -1,6 +1,7 @@
 //! The type against a scripted host. Each file is about one side of it.
 
 mod answers;
+mod assertions;
 mod discovery;
 mod refresh;
 mod requests;

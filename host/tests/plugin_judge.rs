@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{FileExt, symlink};
 
 use countersign_host::plugin::{Folder as Loaded, PluginSettings, inspect, load_folder};
-use support::elf::{DYNAMIC, Elf, LOAD, STACK};
+use support::elf::{DYNAMIC, Elf, LOAD, RELRO, STACK};
 use support::{Folder, mode, plugin};
 
 const LOGIN: &str = "acme-login";
@@ -81,7 +81,7 @@ fn spoilt_files_are_refused_with_the_reason() {
         (good().number(stack + 4, 4, 7), "executable stack"),
         (good().number(stack, 4, 0), "its stack is not executable"),
         (good().number(good().segment(DYNAMIC), 4, 0), "library that can be loaded"),
-        (good().number(stack, 4, 2), "library that can be loaded"),
+        (good().number(good().segment(RELRO), 4, 2), "library that can be loaded"),
         (good().entry(15, 1), "search path"),
         (good().entry(29, 1), "search path"),
         (good().entry(22, 0), "relocations in its code"),
@@ -90,7 +90,7 @@ fn spoilt_files_are_refused_with_the_reason() {
         (good().entry(0x7fff_fffd, 1), "filter or an audit"),
         (good().entry(0x6fff_fefc, 1), "filter or an audit"),
         (good().entry(1, u64::MAX), "broken ELF"),
-        (good().entry(5, 0), "broken ELF"),
+        (good().number(good().dynamic(5) + 8, 8, u64::MAX), "broken ELF"),
         (good().replace(b"libgcc_s.so.1\0", b"libevil_.so.1\0"), "needs the library \"libevil_.so.1\""),
         (good().replace(b"libgcc_s.so.1\0", b"/tmp/lib.so.1\0"), "needs the library \"/tmp/lib.so.1\""),
         (good().replace(b"countersign_plugin\0", b"countersign_plugim\0"), "does not export its module"),

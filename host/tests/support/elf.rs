@@ -4,6 +4,7 @@
 pub(crate) const LOAD: u32 = 1;
 pub(crate) const DYNAMIC: u32 = 2;
 pub(crate) const STACK: u32 = 0x6474_e551;
+pub(crate) const RELRO: u32 = 0x6474_e552;
 
 /// A plugin file's bytes, to be spoilt.
 #[derive(Clone)]

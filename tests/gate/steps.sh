@@ -47,10 +47,15 @@ step_services() {
     install_npm_packages
 }
 
+# Each step that needs a tool gets it, so that `--only` works by itself too.
+need_nextest() { cargo_tool cargo-nextest cargo-nextest@0.9.143 --no-default-features --features default-no-update; }
+need_deny() { cargo_tool cargo-deny cargo-deny@0.20.2 --no-default-features; }
+need_mdbook() { cargo_tool mdbook mdbook@0.5.4 --no-default-features; }
+
 step_tools() {
-    cargo_tool cargo-nextest cargo-nextest@0.9.143 --no-default-features --features default-no-update
-    cargo_tool cargo-deny cargo-deny@0.20.2 --no-default-features
-    cargo_tool mdbook mdbook@0.5.4 --no-default-features
+    need_nextest
+    need_deny
+    need_mdbook
     rm -rf "$tools/build"
 }
 
@@ -85,7 +90,10 @@ build_plugin() {
     cp "$target/${profile/#dev/debug}/lib${name//-/_}.so" "$COUNTERSIGN_TEST_PLUGINS/"
 }
 
-step_test() { cargo nextest run --workspace --no-tests pass "${locked[@]}"; }
+step_test() {
+    need_nextest
+    cargo nextest run --workspace --no-tests pass "${locked[@]}"
+}
 
 step_interface() { tests/abi; }
 
@@ -101,6 +109,7 @@ step_doctest() { cargo test --doc --workspace "${locked[@]}"; }
 
 step_book() {
     if [[ -e docs/book.toml ]]; then
+        need_mdbook
         mdbook build docs
     else
         echo "docs/book.toml does not exist: no book to build"
@@ -108,6 +117,7 @@ step_book() {
 }
 
 step_deny() {
+    need_deny
     cargo deny check licenses bans sources
     # The advisory database is a git repository outside the package registries.
     local db=https://github.com/RustSec/advisory-db

@@ -32,7 +32,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let answer = answer(&keys, request.headers(), request.uri().path());
             async move { answer }
         });
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+        );
     }
 }
 

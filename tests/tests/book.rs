@@ -16,11 +16,17 @@ fn configurations_in_the_book_are_accepted() {
     for page in pages() {
         for (line, text) in blocks(&page.text, "```toml,config") {
             if text.contains("\"acme-") && !has_plugins {
-                println!("SKIPPED: {}:{line}: needs the example plugins; `tests/run` builds them", page.path.display());
+                println!(
+                    "SKIPPED: {}:{line}: needs the example plugins; `tests/run` builds them",
+                    page.path.display()
+                );
                 continue;
             }
             if let Err(wrong) = accept(&text, &registry) {
-                panic!("{}:{line}: this configuration is not accepted:\n{wrong}\n{text}", page.path.display());
+                panic!(
+                    "{}:{line}: this configuration is not accepted:\n{wrong}\n{text}",
+                    page.path.display()
+                );
             }
             checked += 1;
         }
@@ -40,9 +46,14 @@ fn included_files_have_what_is_included() {
         for include in page.text.split("{{#include ").skip(1).filter_map(|rest| rest.split("}}").next()) {
             let (file, part) = include.split_once(':').unwrap_or((include, ""));
             let file = page.folder().join(file);
-            let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            let text =
+                fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
             let anchored = part.is_empty() || part.starts_with(|c: char| c.is_ascii_digit());
-            assert!(anchored || text.contains(&format!("ANCHOR: {part}\n")), "{} lacks {part}", file.display());
+            assert!(
+                anchored || text.contains(&format!("ANCHOR: {part}\n")),
+                "{} lacks {part}",
+                file.display()
+            );
         }
     }
 }
@@ -59,7 +70,8 @@ fn links_lead_to_pages_and_headings_that_are_there() {
             assert!(target.exists(), "{}: the link {link} leads nowhere", page.path.display());
             if !heading.is_empty() {
                 let text = fs::read_to_string(&target).unwrap();
-                let found = text.lines().filter(|line| line.starts_with('#')).any(|line| slug(line) == heading);
+                let found =
+                    text.lines().filter(|line| line.starts_with('#')).any(|line| slug(line) == heading);
                 assert!(found, "{}: {link}: there is no such heading", page.path.display());
             }
         }
@@ -71,7 +83,10 @@ fn every_page_is_in_the_summary() {
     let summary = fs::read_to_string(root().join("docs/src/SUMMARY.md")).unwrap();
     for page in pages().iter().filter(|page| page.path.starts_with(root().join("docs/src"))) {
         let name = page.path.strip_prefix(root().join("docs/src")).unwrap().display().to_string();
-        assert!(name == "SUMMARY.md" || summary.contains(&format!("]({name})")), "{name} is not in SUMMARY.md");
+        assert!(
+            name == "SUMMARY.md" || summary.contains(&format!("]({name})")),
+            "{name} is not in SUMMARY.md"
+        );
     }
 }
 
@@ -104,7 +119,8 @@ fn blocks(page: &str, fence: &str) -> Vec<(usize, String)> {
     let mut blocks = Vec::new();
     let mut lines = page.lines().enumerate();
     while let Some((number, _)) = lines.find(|(_, line)| *line == fence) {
-        let block: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
+        let block: Vec<&str> =
+            lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
         blocks.push((number + 2, block.join("\n")));
     }
     blocks
@@ -150,7 +166,8 @@ fn write(folder: &Path, name: &str) {
 
 /// The built-in types, and those of the example plugins where `tests/run` built them.
 fn registry() -> (Registry, bool) {
-    let Some(built) = std::env::var_os("COUNTERSIGN_TEST_PLUGINS").filter(|built| Path::new(built).is_dir()) else {
+    let Some(built) = std::env::var_os("COUNTERSIGN_TEST_PLUGINS").filter(|built| Path::new(built).is_dir())
+    else {
         return (Registry::built_in(), false);
     };
     let folder = tempfile::tempdir().unwrap();

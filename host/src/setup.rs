@@ -149,12 +149,15 @@ impl std::fmt::Debug for ReadyProfile {
     }
 }
 
+/// An instance of a profile, the files that it was made from, and what should be looked at.
+pub(crate) type Made = (Box<dyn Profile>, Vec<Watched>, Findings);
+
 /// Makes an instance of a profile from what its sources hold now.
 pub(crate) fn make(
     registry: &Registry,
     profile: &ProfileConfig,
     sources: &Sources,
-) -> Result<(Box<dyn Profile>, Vec<Watched>, Findings), Findings> {
+) -> Result<Made, Findings> {
     let mut resolved = profile.settings.resolve(sources)?;
     let instance = registry
         .create(&profile.type_name, &resolved.value)

@@ -1,5 +1,7 @@
 //! Plugin files that are not what they should be: each gets a sentence, and not one byte of it runs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! Plugin files that are what they should be: loaded, registered, run, and contained.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -14,9 +14,9 @@ pub struct BaseUrl {
     origin: Origin,
     scheme: Scheme,
     /// The authority as it was written, for a comparison without parsing.
-    authority: String,
+    written: String,
     /// The authority as clients send it.
-    host: String,
+    authority: String,
     /// The path without a slash at its end: empty for the whole origin.
     prefix: String,
 }
@@ -49,11 +49,11 @@ impl BaseUrl {
         }
         let scheme = if origin.is_https() { Scheme::HTTPS } else { Scheme::HTTP };
         let rendered = origin.to_string();
-        let host = rendered.split_once("://").map_or("", |(_, host)| host);
+        let sent = rendered.split_once("://").map_or("", |(_, sent)| sent);
         Ok(Self {
             scheme,
-            authority: authority.to_owned(),
-            host: host.to_owned(),
+            written: authority.to_owned(),
+            authority: sent.to_owned(),
             prefix: prefix.to_owned(),
             origin,
         })
@@ -61,7 +61,7 @@ impl BaseUrl {
 
     /// Host and, where it is not the scheme's own, port: the `Host` of requests (RFC 9110 §7.2).
     pub fn authority(&self) -> &str {
-        &self.host
+        &self.authority
     }
 
     /// The origin.
@@ -87,7 +87,7 @@ impl BaseUrl {
     pub fn join(&self, path_and_query: &str) -> Result<Uri, Error> {
         let slash =
             if path_and_query.starts_with(['/', '?']) || path_and_query.is_empty() { "" } else { "/" };
-        let text = format!("{}://{}{}{slash}{path_and_query}", self.scheme, self.authority, self.prefix);
+        let text = format!("{}://{}{}{slash}{path_and_query}", self.scheme, self.written, self.prefix);
         let uri: Uri = text.parse().map_err(|_| Error::config("the path is not valid in a URL"))?;
         if self.covers(&uri) {
             Ok(uri)
@@ -99,7 +99,7 @@ impl BaseUrl {
     fn has_origin(&self, uri: &Uri) -> bool {
         match (uri.scheme(), uri.authority()) {
             (Some(scheme), Some(authority))
-                if *scheme == self.scheme && authority.as_str() == self.authority =>
+                if *scheme == self.scheme && authority.as_str() == self.written =>
             {
                 true
             }

@@ -10,6 +10,7 @@ about() {
         clippy) echo "cargo clippy, warnings are errors" ;;
         plugins) echo "built-ins, examples and fixtures as .so files" ;;
         test) echo "all tests" ;;
+        abi) echo "older plugins in a newer host, newer plugins in an older one" ;;
         unit) echo "unit tests only" ;;
         doctest) echo "examples in the documentation of items" ;;
         book) echo "the book builds" ;;
@@ -78,6 +79,8 @@ step_plugins() {
 }
 
 step_test() { cargo nextest run --workspace --no-tests pass "${locked[@]}"; }
+
+step_abi() { CARGO_TARGET_DIR=$target tests/abi; }
 
 step_unit() {
     if have cargo-nextest; then

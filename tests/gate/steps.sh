@@ -10,7 +10,7 @@ about() {
         clippy) echo "cargo clippy, warnings are errors" ;;
         plugins) echo "built-ins, examples and fixtures as .so files" ;;
         test) echo "all tests" ;;
-        abi) echo "older plugins in a newer host, newer plugins in an older one" ;;
+        interface) echo "plugins and hosts of different interface versions, both ways" ;;
         unit) echo "unit tests only" ;;
         doctest) echo "examples in the documentation of items" ;;
         book) echo "the book builds" ;;
@@ -58,29 +58,36 @@ step_fmt() { cargo fmt --all --check; }
 
 step_clippy() { cargo clippy --workspace --all-targets "${locked[@]}" -- -D warnings; }
 
-# Builds every crate of plugins/, docs/examples/ and tests/fixtures/ as an author would ship it. Built-ins export the
-# plugin's symbol behind their `plugin` feature, the others always.
+# Builds the examples and the fixtures as an author would ship them, and the built-ins, which export the plugin's symbol
+# behind their `plugin` feature, in the profile of the tests: nobody ships those, and their dependencies are built already.
 step_plugins() {
-    local manifest name profile=${COUNTERSIGN_PLUGIN_PROFILE:-plugin} features count=0
+    local manifest profile=${COUNTERSIGN_PLUGIN_PROFILE:-plugin} count=0
     rm -rf "$COUNTERSIGN_TEST_PLUGINS"
     mkdir -p "$COUNTERSIGN_TEST_PLUGINS"
-    for manifest in plugins/*/Cargo.toml docs/examples/*/Cargo.toml tests/fixtures/*/Cargo.toml; do
-        [[ -e $manifest ]] || continue
-        name=$(sed -n '/^\[package\]/,/^\[/s/^name *= *"\(.*\)"/\1/p' "$manifest")
-        features=()
-        grep -q '^plugin *=' "$manifest" && features=(--features plugin)
-        CARGO_TARGET_DIR=$target cargo rustc --quiet --lib --manifest-path "$manifest" --profile "$profile" \
-            --crate-type cdylib "${features[@]}" "${locked[@]}"
-        cp "$target/${profile/#dev/debug}/lib${name//-/_}.so" "$COUNTERSIGN_TEST_PLUGINS/"
-        count=$((count + 1))
+    for manifest in docs/examples/*/Cargo.toml tests/fixtures/*/Cargo.toml; do
+        build_plugin "$manifest" "$profile"
     done
+    for manifest in plugins/*/Cargo.toml; do
+        build_plugin "$manifest" dev --features plugin -- -C strip=symbols
+    done
+    count=$(find "$COUNTERSIGN_TEST_PLUGINS" -name '*.so' | wc -l)
     echo "$count built in $COUNTERSIGN_TEST_PLUGINS"
-    ((count == 0)) || (cd "$COUNTERSIGN_TEST_PLUGINS" && du -h ./*.so)
+    (cd "$COUNTERSIGN_TEST_PLUGINS" && du -h ./*.so)
+}
+
+# build_plugin MANIFEST PROFILE [cargo rustc's arguments]
+build_plugin() {
+    local manifest=$1 profile=$2 name
+    shift 2
+    name=$(sed -n '/^\[package\]/,/^\[/s/^name *= *"\(.*\)"/\1/p' "$manifest")
+    CARGO_TARGET_DIR=$target cargo rustc --quiet --lib --manifest-path "$manifest" --profile "$profile" \
+        --crate-type cdylib "${locked[@]}" "$@"
+    cp "$target/${profile/#dev/debug}/lib${name//-/_}.so" "$COUNTERSIGN_TEST_PLUGINS/"
 }
 
 step_test() { cargo nextest run --workspace --no-tests pass "${locked[@]}"; }
 
-step_abi() { CARGO_TARGET_DIR=$target tests/abi; }
+step_interface() { tests/abi; }
 
 step_unit() {
     if have cargo-nextest; then

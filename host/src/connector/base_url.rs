@@ -134,7 +134,7 @@ fn path_fault(path: &str) -> Option<&'static str> {
     if has_dot_segments(path) {
         return Some("has a `.` or `..` segment in its path");
     }
-    path.contains("//").then_some("has an empty segment (`//`) in its path")
+    (path.contains("//") || path.ends_with('/')).then_some("has an empty segment (`//`) in its path")
 }
 
 /// Whether some server could read `.` or `..` segments out of a path.

@@ -55,6 +55,7 @@ async fn while_the_issuer_is_down_a_credential_serves_until_its_end_and_not_afte
     }
     let tries = rig.issuer.calls() - 1;
     assert!((20..200).contains(&tries), "backed off: {tries} tries in half an hour");
+    assert_eq!(rig.cache.status().counts.renewals, tries as u64, "nothing is begun only to be told to wait");
     rig.clock.advance(SECOND);
     assert!(rig.cache.try_place(&mut headers).is_none());
     assert!(rig.cache.try_current(&Caller::new(), &target()).is_none());

@@ -79,6 +79,8 @@ fn spoilt_files_are_refused_with_the_reason() {
         (good().number(load + 8, 8, u64::MAX), "is cut off"),
         (good().number(load + 16, 8, u64::MAX), "broken ELF"),
         (good().number(load + 40, 8, 1), "broken ELF"),
+        // The first two segments would lie over each other.
+        (good().number(good().segments(LOAD)[1] + 16, 8, 0), "broken ELF"),
         (good().number(load + 4, 4, 7), "writable and executable"),
         (good().number(stack + 4, 4, 7), "executable stack"),
         (good().number(stack, 4, 0), "its stack is not executable"),

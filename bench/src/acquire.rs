@@ -1,16 +1,18 @@
 //! A credential is acquired: what the framework itself costs when the token endpoint answers at once, from memory.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use countersign::protocol::{Event, Need, Resume, Start, Step};
 use countersign::{Credential, HttpHeader, HttpRequest, HttpResponse, Profile, ProfileType, Secret};
-use countersign_host::plugin::{Plugin, inspect};
+use countersign_host::plugin::load_folder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::bench_token::BenchToken;
 use crate::harness::{Group, Table, repeat};
+use crate::hosts;
 use crate::requests::token;
 
 const URL: &str = "https://login.example/token";
@@ -20,13 +22,14 @@ const ROUNDS: usize = 301;
 
 /// Measures the same profile type in both of its homes; the base is what any code for it has to do.
 pub fn measure(plugin: &Path) -> Table {
-    let judged = inspect(plugin).expect("the plugin is in order");
-    let plugin = Plugin::load(judged).expect("the plugin is in order");
+    let folder = tempfile::tempdir().expect("there is a place for temporary files");
+    let plugins = load_folder(&hosts::install(plugin, folder.path()), &BTreeMap::new(), &[]).plugins;
+    let [plugin] = plugins.as_slice() else { panic!("the plugin is in order") };
     let linked = ProfileType::of::<BenchToken>().create(&settings()).expect("the settings are right");
     let loaded = plugin.create("bench-token", &settings()).expect("the settings are right");
 
-    let mut group = Group::new("A credential is acquired, its exchange answered from memory", ROUNDS);
     let answer = answer();
+    let mut group = Group::new("A credential is acquired, its exchange answered from memory", ROUNDS);
     group.lane("by hand: make the request, read the answer, make the value", OPERATIONS, || {
         repeat(OPERATIONS, || by_hand(&answer))
     });
@@ -73,6 +76,6 @@ fn settings() -> Value {
 /// What a token endpoint answers (RFC 6749 §5.1).
 fn answer() -> HttpResponse {
     let body = json!({ "access_token": token(), "token_type": "Bearer", "expires_in": 3600 });
-    let header = HttpHeader { name: "content-type".into(), value: Secret::new("application/json") };
+    let header = HttpHeader { name: "content-type".into(), value: "application/json".into() };
     HttpResponse { status: 200, headers: vec![header], body: Secret::new(body.to_string().into_bytes()) }
 }

@@ -1,7 +1,7 @@
 //! Hosts to be measured, started from a configuration file as everywhere.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use countersign_host::{Connector, Host};
@@ -40,10 +40,11 @@ pub fn start(runtime: &Runtime, settings: &str, plugin: Option<&Path>) -> Starte
     Started { connector, _host: host, _folder: folder }
 }
 
-/// Drops a plugin file into the plugins folder beside the configuration.
-pub fn install(plugin: &Path, folder: &Path) {
+/// Drops a plugin file into a folder `plugins` and gives that.
+pub fn install(plugin: &Path, folder: &Path) -> PathBuf {
     let plugins = folder.join("plugins");
     fs::create_dir(&plugins).expect("a temporary folder can be made");
     let name = plugin.file_name().expect("a plugin has a name");
     fs::copy(plugin, plugins.join(name)).expect("the plugin can be copied");
+    plugins
 }

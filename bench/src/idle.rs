@@ -57,7 +57,7 @@ fn config(connectors: usize) -> String {
     let mut text = String::new();
     for index in 0..connectors {
         let settings = match index % 4 {
-            0 => "type = \"basic\"\nuser = \"erp\"\npassword = \"throw-away\"".to_owned(),
+            0 => "type = \"basic\"\nusername = \"erp\"\npassword = \"throw-away\"".to_owned(),
             1 => "type = \"bearer\"\ntoken = \"throw-away\"".to_owned(),
             2 => format!(
                 "type = \"oauth2\"\ngrant = \"client_credentials\"\n\

@@ -6,8 +6,6 @@ use std::time::Duration;
 use countersign::{AuthProfile, Context, Credential, Error, HttpRequest, Secret};
 use serde::Deserialize;
 
-countersign::register_profile!(BenchToken);
-
 /// What stands under `[profiles.NAME]`.
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]

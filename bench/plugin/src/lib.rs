@@ -4,3 +4,4 @@
 mod bench_token;
 
 countersign::export_plugin!();
+countersign::register_profile!(bench_token::BenchToken);

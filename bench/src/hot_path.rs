@@ -39,6 +39,11 @@ fn one_thread(linked: &Started, loaded: &Started, runtime: &Runtime) -> Table {
         group.lane(&name, OPERATIONS, move || place_on(&mut requests, clock, &place, take_away));
         group.at_most_times(1.25);
     }
+    let (mut requests, connector) = (heads(), &linked.connector);
+    group.lane("(its look at origin and path, alone)", OPERATIONS, move || {
+        let look = |request: &mut Parts| assert!(connector.base_url().covers(&request.uri));
+        place_on(&mut requests, clock, look, |_| {})
+    });
     peers::lanes(&mut group, clock, runtime);
     group.run()
 }
@@ -46,34 +51,25 @@ fn one_thread(linked: &Started, loaded: &Started, runtime: &Runtime) -> Table {
 fn threads(linked: &Started, loaded: &Started) -> Table {
     let clock = clock_overhead();
     let mut group = Group::new("The same while a second thread does it, too, without a pause", ROUNDS);
-    let insert = bare_insert();
-    // What it costs with nothing shared: the other thread has a value of its own.
-    two_threads::lane(
-        &mut group,
-        "`HeaderMap::insert`, a value for each thread",
-        clock,
-        insert,
-        bare_insert(),
-    );
-    let insert = bare_insert();
-    two_threads::lane(&mut group, "`HeaderMap::insert`, one value for both", clock, insert.clone(), insert);
+    two_threads::lane(&mut group, "`HeaderMap::insert`, a value for each thread", clock, bare_insert);
+    let shared = bare_insert();
+    two_threads::lane(&mut group, "`HeaderMap::insert`, one value for both", clock, move || shared.clone());
     for (name, host) in [("linked in", linked), ("from a `.so`", loaded)] {
-        let place = authorize(&host.connector);
         let name = format!("Countersign, one credential for both, type {name}");
-        two_threads::lane(&mut group, &name, clock, place.clone(), place);
+        two_threads::lane(&mut group, &name, clock, || authorize(&host.connector));
         group.at_most_times(1.3);
     }
     group.run()
 }
 
-fn bare_insert() -> impl Fn(&mut Parts) + Clone + Send {
+fn bare_insert() -> impl Fn(&mut Parts) + Clone + Sync {
     let value = bearer();
     move |request| {
         request.headers.insert(AUTHORIZATION, value.clone());
     }
 }
 
-fn authorize(connector: &std::sync::Arc<Connector>) -> impl Fn(&mut Parts) + Clone + Send + use<> {
+fn authorize(connector: &std::sync::Arc<Connector>) -> impl Fn(&mut Parts) + use<> {
     let connector = connector.clone();
     move |request| {
         black_box(connector.try_authorize(request));

@@ -67,7 +67,9 @@ impl LocalProfile {
                 tokio::time::sleep(duration).await;
                 Event::Slept
             }
-            _ => Event::Failed(Error::unsupported("this host does not know what the profile needs; update it")),
+            _ => {
+                Event::Failed(Error::unsupported("this host does not know what the profile needs; update it"))
+            }
         }
     }
 }

@@ -40,9 +40,11 @@ impl Exchange {
 
     /// Sends a request and reads the whole answer. The error says which origin, and nothing of what was sent.
     pub(crate) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
-        let uri: Uri = request.url.parse().map_err(|_| Error::config("the profile asks for a URL that is none"))?;
-        let origin = Origin::of(&uri)
-            .map_err(|error| Error::config(format!("the URL that the profile asks for {}", error.message())))?;
+        let uri: Uri =
+            request.url.parse().map_err(|_| Error::config("the profile asks for a URL that is none"))?;
+        let origin = Origin::of(&uri).map_err(|error| {
+            Error::config(format!("the URL that the profile asks for {}", error.message()))
+        })?;
         if !origin.is_https() && !origin.is_loopback() && !self.limits.allow_http {
             return Err(Error::config(format!(
                 "{origin} is plain http, and credentials would cross the network in clear; use https"
@@ -103,8 +105,9 @@ fn headers(fields: &[HttpHeader]) -> Result<HeaderMap, Error> {
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes())
             .map_err(|_| Error::internal("the profile sends a header whose name is none"))?;
-        let mut value = HeaderValue::from_str(field.value.expose())
-            .map_err(|_| Error::internal(format!("the value of the header {name} has forbidden characters")))?;
+        let mut value = HeaderValue::from_str(field.value.expose()).map_err(|_| {
+            Error::internal(format!("the value of the header {name} has forbidden characters"))
+        })?;
         value.set_sensitive(true);
         headers.append(name, value);
     }
@@ -112,5 +115,8 @@ fn headers(fields: &[HttpHeader]) -> Result<HeaderMap, Error> {
 }
 
 fn header((name, value): (&HeaderName, &HeaderValue)) -> HttpHeader {
-    HttpHeader { name: name.as_str().to_owned(), value: String::from_utf8_lossy(value.as_bytes()).as_ref().into() }
+    HttpHeader {
+        name: name.as_str().to_owned(),
+        value: String::from_utf8_lossy(value.as_bytes()).as_ref().into(),
+    }
 }

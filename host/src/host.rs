@@ -6,8 +6,11 @@ use std::sync::{Arc, Mutex};
 use countersign::ErrorKind;
 use tokio::runtime::Handle;
 
+use crate::Error;
 use crate::acquire::Acquire;
-use crate::cache::{Clock, Environment, FileStore, Jitter, MemoryStore, ProfileCache, Settings, Store, Ticker};
+use crate::cache::{
+    Clock, Environment, FileStore, Jitter, MemoryStore, ProfileCache, Settings, Store, Ticker,
+};
 use crate::config::{Finding, Findings, ProfileConfig};
 use crate::connector::{BoundProfile, Connector, Transports};
 use crate::drive::LocalProfile;
@@ -16,7 +19,6 @@ use crate::registry::Registry;
 use crate::setup::{ReadyProfile, Setup};
 use crate::transport::{Options, Transport};
 use crate::watch::{Watch, WatchedProfile};
-use crate::Error;
 
 /// A running configuration: its connectors, their credentials, and what keeps both fresh.
 ///
@@ -58,7 +60,8 @@ impl Host {
     pub async fn start(path: &Path) -> Result<Self, Findings> {
         let (path, runtime) = (path.to_owned(), Handle::current());
         // Sources are files and programs: they may block.
-        let started = tokio::task::spawn_blocking(move || Self::of(Setup::read(&path)?, &path, runtime)).await;
+        let started =
+            tokio::task::spawn_blocking(move || Self::of(Setup::read(&path)?, &path, runtime)).await;
         started.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
@@ -68,14 +71,20 @@ impl Host {
         let clock = Clock::system();
         let ticker = Ticker::start(&clock).map_err(|error| about(error.to_string()))?;
         let store: Arc<dyn Store> = match &setup.store.dir {
-            Some(dir) => Arc::new(FileStore::open(dir, runtime.clone()).map_err(|error| about(format!("[store] {error}")))?),
+            Some(dir) => Arc::new(
+                FileStore::open(dir, runtime.clone()).map_err(|error| about(format!("[store] {error}")))?,
+            ),
             None => Arc::new(MemoryStore::default()),
         };
         let environment = Environment { clock: clock.clone(), store, jitter: Jitter::random(), runtime };
         let roots = setup.http.ca_file.as_deref().map(|file| read_roots(path, file)).transpose()?;
         let options = Options { roots: roots.as_deref(), proxy: setup.http.proxy.as_ref(), identity: None };
         let transport = Transport::new(options).map_err(|error| about(format!("[http] {error}")))?;
-        let limits = ExchangeLimits { deadline: setup.http.timeout, body: setup.http.max_body, ..ExchangeLimits::default() };
+        let limits = ExchangeLimits {
+            deadline: setup.http.timeout,
+            body: setup.http.max_body,
+            ..ExchangeLimits::default()
+        };
         let maker = Maker { exchange: Arc::new(Exchange::new(transport, limits)), clock: clock.clone() };
 
         let plain = Transport::new(Options::default()).map_err(|error| about(error.to_string()))?;
@@ -102,8 +111,11 @@ impl Host {
                         Some(known) => known.clone(),
                         None => {
                             let roots = read_roots(path, file)?;
-                            let transport = Transport::new(Options { roots: Some(&roots), ..Options::default() })
-                                .map_err(|error| Findings::from(config.site.finding_at("ca_file", error.message())))?;
+                            let transport =
+                                Transport::new(Options { roots: Some(&roots), ..Options::default() })
+                                    .map_err(|error| {
+                                        Findings::from(config.site.finding_at("ca_file", error.message()))
+                                    })?;
                             authorities.entry(file.clone()).or_insert((transport, roots)).clone()
                         }
                     };
@@ -111,7 +123,8 @@ impl Host {
                 }
             };
             let transports = Transports { plain, roots, with_certificate: Mutex::default() };
-            let used = config.profiles.iter().filter_map(|name| profiles.get(name.as_str()).cloned()).collect();
+            let used =
+                config.profiles.iter().filter_map(|name| profiles.get(name.as_str()).cloned()).collect();
             let connector = Connector::new(
                 config.name.clone(),
                 config.base_url,
@@ -183,7 +196,11 @@ pub(crate) struct Maker {
 }
 
 impl Maker {
-    pub(crate) fn settings(&self, config: &ProfileConfig, instance: Box<dyn countersign::Profile>) -> Settings {
+    pub(crate) fn settings(
+        &self,
+        config: &ProfileConfig,
+        instance: Box<dyn countersign::Profile>,
+    ) -> Settings {
         let acquire: Arc<dyn Acquire> = Arc::new(LocalProfile::new(
             config.name.as_str().into(),
             Arc::clone(&config.type_name),

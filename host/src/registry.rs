@@ -73,7 +73,7 @@ impl Registry {
     pub fn home(&self, name: &str) -> Option<Home<'_>> {
         self.types.get(name).map(|entry| match &entry.code {
             Code::BuiltIn(_) => Home::BuiltIn,
-            Code::Plugin(plugin) => Home::Plugin(&plugin.file().path),
+            Code::Plugin(plugin) => Home::Plugin(plugin.file()),
         })
     }
 

@@ -10,7 +10,7 @@ use crate::config::{
     Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginsConfig, ProfileConfig, Sources,
     StoreConfig, Watched,
 };
-use crate::plugin::{Folder, PluginFile, PluginSettings, load_folder};
+use crate::plugin::{Folder, PluginNote, PluginSettings, load_folder};
 use crate::registry::Registry;
 
 /// A configuration that was read whole and found good, with an instance of each profile. Nothing runs yet.
@@ -23,7 +23,8 @@ pub struct Setup {
     pub(crate) connectors: Vec<ConnectorConfig>,
     pub(crate) http: HttpConfig,
     pub(crate) store: StoreConfig,
-    plugins: Vec<PluginFile>,
+    plugins: Vec<PluginNote>,
+    refused_plugins: usize,
     pub(crate) warnings: Findings,
 }
 
@@ -42,6 +43,7 @@ impl Setup {
     pub fn read(path: &Path) -> Result<Self, Findings> {
         let document = Document::read(path)?;
         let (registry, plugins, mut findings) = types(&document)?;
+        let refused_plugins = findings.len();
         let (config, problems) = document.examine(&registry);
         findings.extend(problems);
         let Config { profiles, connectors, http, store, .. } = config;
@@ -61,19 +63,29 @@ impl Setup {
             return Err(findings);
         }
         let registry = Arc::new(registry);
-        Ok(Self { registry, profiles: ready, connectors, http, store, plugins, warnings: findings })
+        Ok(Self {
+            registry,
+            profiles: ready,
+            connectors,
+            http,
+            store,
+            plugins,
+            refused_plugins,
+            warnings: findings,
+        })
     }
 
-    /// The types that a configuration can use; the built-in ones if there is no such file.
+    /// The types that a configuration can use, the built-in ones if there is no such file; and which plugin files were
+    /// refused.
     ///
     /// # Errors
-    /// What is wrong with the file's `[plugins]` or with a plugin.
-    pub fn types_of(path: &Path) -> Result<Registry, Findings> {
+    /// What is wrong with the file's `[plugins]`, or with a plugin without which nothing may start.
+    pub fn types_of(path: &Path) -> Result<(Registry, Findings), Findings> {
         if !path.exists() {
-            return Ok(Registry::built_in());
+            return Ok((Registry::built_in(), Findings::new()));
         }
         let (registry, _, findings) = types(&Document::read(path)?)?;
-        findings.or(registry)
+        if findings.has_errors() { Err(findings) } else { Ok((registry, findings)) }
     }
 
     /// The plugin files of a configuration, loaded and refused.
@@ -95,9 +107,14 @@ impl Setup {
         &self.profiles
     }
 
-    /// The plugin files that are loaded.
-    pub fn plugins(&self) -> &[PluginFile] {
+    /// What the loaded plugin files say of themselves.
+    pub fn plugins(&self) -> &[PluginNote] {
         &self.plugins
+    }
+
+    /// How many plugin files were refused; they are among the warnings.
+    pub const fn refused_plugins(&self) -> usize {
+        self.refused_plugins
     }
 
     /// What works and should be looked at.
@@ -132,12 +149,15 @@ impl std::fmt::Debug for ReadyProfile {
     }
 }
 
+/// An instance of a profile, the files that it was made from, and what should be looked at.
+pub(crate) type Made = (Box<dyn Profile>, Vec<Watched>, Findings);
+
 /// Makes an instance of a profile from what its sources hold now.
 pub(crate) fn make(
     registry: &Registry,
     profile: &ProfileConfig,
     sources: &Sources,
-) -> Result<(Box<dyn Profile>, Vec<Watched>, Findings), Findings> {
+) -> Result<Made, Findings> {
     let mut resolved = profile.settings.resolve(sources)?;
     let instance = registry
         .create(&profile.type_name, &resolved.value)
@@ -145,17 +165,19 @@ pub(crate) fn make(
     Ok((instance, std::mem::take(&mut resolved.watched), std::mem::take(&mut resolved.warnings)))
 }
 
-/// The types, the plugin files, and what is wrong with single plugin files although the rest can go on.
-fn types(document: &Document) -> Result<(Registry, Vec<PluginFile>, Findings), Findings> {
+/// The types, the plugins' notes, and what is wrong with single plugin files although the rest can go on.
+fn types(document: &Document) -> Result<(Registry, Vec<PluginNote>, Findings), Findings> {
     let config = document.plugins()?;
     let Folder { plugins, refusals } = load(&config);
     let mut findings = Findings::new();
     for refusal in &refusals {
-        findings.push(Finding::about(refusal.file(), refusal.reason()));
+        let finding = Finding::about(refusal.file(), refusal.reason());
+        // The others can go on without the file; a profile that wants its types is an error by itself.
+        findings.push(if refusal.is_fatal() { finding } else { finding.as_warning() });
     }
-    let files = plugins.iter().map(|plugin| plugin.file().clone()).collect();
+    let notes = plugins.iter().map(|plugin| plugin.note().clone()).collect();
     let registry = plugins.into_iter().fold(Registry::built_in(), Registry::with_plugin);
-    Ok((registry, files, findings))
+    Ok((registry, notes, findings))
 }
 
 fn load(config: &PluginsConfig) -> Folder {

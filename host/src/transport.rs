@@ -59,8 +59,9 @@ impl Transport {
                 builder = builder.proxy(proxy);
             }
             if let Some(pem) = options.identity {
-                let identity = reqwest::Identity::from_pem(pem)
-                    .map_err(|_| Error::config("the client certificate and its key are not usable together"))?;
+                let identity = reqwest::Identity::from_pem(pem).map_err(|_| {
+                    Error::config("the client certificate and its key are not usable together")
+                })?;
                 builder = builder.identity(identity);
             }
             builder.build().map_err(|error| Error::config(format!("TLS cannot be set up: {}", cause(&error))))

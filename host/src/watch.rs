@@ -33,7 +33,11 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Starts to look; `None` when there is nothing to look at.
-    pub(crate) fn start(mut profiles: Vec<WatchedProfile>, registry: Arc<Registry>, maker: Maker) -> Option<Self> {
+    pub(crate) fn start(
+        mut profiles: Vec<WatchedProfile>,
+        registry: Arc<Registry>,
+        maker: Maker,
+    ) -> Option<Self> {
         if profiles.is_empty() {
             return None;
         }
@@ -80,7 +84,10 @@ impl WatchedProfile {
             }
             Err(findings) => {
                 // Half-written, or wrong: the profile goes on as it is, and the next change is tried again.
-                warn!(profile = name, "a file behind its settings has changed, but it cannot be used: {findings}");
+                warn!(
+                    profile = name,
+                    "a file behind its settings has changed, but it cannot be used: {findings}"
+                );
                 let paths: Vec<PathBuf> = self.files.iter().map(|file| file.path().to_owned()).collect();
                 self.files = paths.iter().filter_map(|path| Watched::now(path).ok()).collect();
             }

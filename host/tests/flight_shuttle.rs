@@ -1,5 +1,7 @@
 //! Single-flight under a model checker: whatever the interleaving, one works at a time and nobody waits for ever.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
+
 #[path = "../src/cache/flight.rs"]
 mod flight;
 

@@ -1,5 +1,7 @@
 //! Plugin files that are not what they should be: each gets a sentence, and not one byte of it runs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -7,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::{FileExt, symlink};
 
 use countersign_host::plugin::{Folder as Loaded, PluginSettings, inspect, load_folder};
-use support::elf::{DYNAMIC, Elf, LOAD, STACK};
+use support::elf::{DYNAMIC, Elf, LOAD, RELRO, STACK};
 use support::{Folder, mode, plugin};
 
 const LOGIN: &str = "acme-login";
@@ -45,8 +47,8 @@ fn only_refusal(loaded: &Loaded) -> String {
 #[test]
 fn a_plugin_file_tells_about_itself_without_being_executed() {
     let file = inspect(&plugin(LOGIN)).unwrap();
-    assert_eq!(file.size, good().0.len());
-    let note = file.note;
+    assert_eq!(file.size(), good().0.len());
+    let note = file.note();
     assert_eq!(
         (note.name.as_str(), note.version.as_str(), note.interface.as_str()),
         (LOGIN, "1.0.0", "1.0.0")
@@ -77,11 +79,13 @@ fn spoilt_files_are_refused_with_the_reason() {
         (good().number(load + 8, 8, u64::MAX), "is cut off"),
         (good().number(load + 16, 8, u64::MAX), "broken ELF"),
         (good().number(load + 40, 8, 1), "broken ELF"),
+        // The first two segments would lie over each other.
+        (good().number(good().segments(LOAD)[1] + 16, 8, 0), "broken ELF"),
         (good().number(load + 4, 4, 7), "writable and executable"),
         (good().number(stack + 4, 4, 7), "executable stack"),
         (good().number(stack, 4, 0), "its stack is not executable"),
         (good().number(good().segment(DYNAMIC), 4, 0), "library that can be loaded"),
-        (good().number(stack, 4, 2), "library that can be loaded"),
+        (good().number(good().segment(RELRO), 4, 2), "library that can be loaded"),
         (good().entry(15, 1), "search path"),
         (good().entry(29, 1), "search path"),
         (good().entry(22, 0), "relocations in its code"),
@@ -90,7 +94,7 @@ fn spoilt_files_are_refused_with_the_reason() {
         (good().entry(0x7fff_fffd, 1), "filter or an audit"),
         (good().entry(0x6fff_fefc, 1), "filter or an audit"),
         (good().entry(1, u64::MAX), "broken ELF"),
-        (good().entry(5, 0), "broken ELF"),
+        (good().number(good().dynamic(5) + 8, 8, u64::MAX), "broken ELF"),
         (good().replace(b"libgcc_s.so.1\0", b"libevil_.so.1\0"), "needs the library \"libevil_.so.1\""),
         (good().replace(b"libgcc_s.so.1\0", b"/tmp/lib.so.1\0"), "needs the library \"/tmp/lib.so.1\""),
         (good().replace(b"countersign_plugin\0", b"countersign_plugim\0"), "does not export its module"),
@@ -242,7 +246,7 @@ fn what_is_no_ordinary_file_is_refused_at_once() {
 
 #[test]
 fn a_pinned_file_must_be_the_very_one() {
-    let sha256 = inspect(&plugin(LOGIN)).unwrap().sha256;
+    let sha256 = *inspect(&plugin(LOGIN)).unwrap().sha256();
     let pinned = |sha256| PluginSettings { sha256: Some(sha256), ..PluginSettings::default() };
     assert_eq!(load_with(&Folder::with(&[LOGIN]), pinned(sha256)).plugins.len(), 1);
     let refusal = only_refusal(&load_with(&Folder::with(&[LOGIN]), pinned([7; 32])));

@@ -1,5 +1,7 @@
 //! Plugin files that are what they should be: loaded, registered, run, and contained.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -125,7 +127,9 @@ fn events_of_a_plugin_reach_the_hosts_log_and_say_whose_they_are() {
         ScriptedHost::new().acquire(&*profile).unwrap();
     });
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    for part in ["INFO", "countersign::plugin", "about to answer", "countersign-fixture-faults", "outer", "42"] {
+    for part in
+        ["INFO", "countersign::plugin", "about to answer", "countersign-fixture-faults", "outer", "42"]
+    {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     assert!(!text.contains("in detail"), "the host wants nothing that verbose: {text}");

@@ -1,9 +1,10 @@
 use std::borrow::Cow;
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A length of time in whole seconds, written as an operator does: `"30s"`, `"5m"`, `"1h"`, `"1d"`, `"1h30m"`,
 /// from the largest unit to the smallest.
@@ -82,6 +83,26 @@ impl FromStr for Period {
     }
 }
 
+/// As it is written: `1h30m`.
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        for (unit, seconds) in [("d", 86_400), ("h", 3600), ("m", 60)] {
+            if rest >= seconds {
+                write!(f, "{}{unit}", rest / seconds)?;
+                rest %= seconds;
+            }
+        }
+        if rest > 0 || self.0 == 0 { write!(f, "{rest}s") } else { Ok(()) }
+    }
+}
+
+impl Serialize for Period {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
@@ -111,7 +132,8 @@ mod tests {
         for (text, seconds) in
             [("30s", 30), ("5m", 300), ("1h", 3600), ("2d", 172_800), ("1h30m5s", 5405), ("0s", 0)]
         {
-            assert_eq!(text.parse::<Period>().unwrap().as_secs(), seconds, "{text}");
+            let period: Period = text.parse().unwrap();
+            assert_eq!((period.as_secs(), period.to_string().as_str()), (seconds, text));
         }
     }
 

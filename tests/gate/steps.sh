@@ -8,8 +8,9 @@ about() {
         tools) echo "cargo-nextest, cargo-deny, mdbook" ;;
         fmt) echo "cargo fmt --check" ;;
         clippy) echo "cargo clippy, warnings are errors" ;;
-        plugins) echo "built-ins and examples as .so files" ;;
+        plugins) echo "built-ins, examples and fixtures as .so files" ;;
         test) echo "all tests" ;;
+        interface) echo "plugins and hosts of different interface versions, both ways" ;;
         unit) echo "unit tests only" ;;
         doctest) echo "examples in the documentation of items" ;;
         book) echo "the book builds" ;;
@@ -46,10 +47,15 @@ step_services() {
     install_npm_packages
 }
 
+# Each step that needs a tool gets it, so that `--only` works by itself too.
+need_nextest() { cargo_tool cargo-nextest cargo-nextest@0.9.143 --no-default-features --features default-no-update; }
+need_deny() { cargo_tool cargo-deny cargo-deny@0.20.2 --no-default-features; }
+need_mdbook() { cargo_tool mdbook mdbook@0.5.4 --no-default-features; }
+
 step_tools() {
-    cargo_tool cargo-nextest cargo-nextest@0.9.143 --no-default-features --features default-no-update
-    cargo_tool cargo-deny cargo-deny@0.20.2 --no-default-features
-    cargo_tool mdbook mdbook@0.5.4 --no-default-features
+    need_nextest
+    need_deny
+    need_mdbook
     rm -rf "$tools/build"
 }
 
@@ -57,27 +63,39 @@ step_fmt() { cargo fmt --all --check; }
 
 step_clippy() { cargo clippy --workspace --all-targets "${locked[@]}" -- -D warnings; }
 
-# Builds every crate of plugins/ and docs/examples/ as an author would ship it. Built-ins export the plugin's symbol
-# behind their `plugin` feature, the examples always.
+# Builds the examples and the fixtures as an author would ship them, and the built-ins, which export the plugin's symbol
+# behind their `plugin` feature, in the profile of the tests: nobody ships those, and their dependencies are built already.
 step_plugins() {
-    local manifest name profile=${COUNTERSIGN_PLUGIN_PROFILE:-plugin} features count=0
+    local manifest profile=${COUNTERSIGN_PLUGIN_PROFILE:-plugin} count=0
     rm -rf "$COUNTERSIGN_TEST_PLUGINS"
     mkdir -p "$COUNTERSIGN_TEST_PLUGINS"
-    for manifest in plugins/*/Cargo.toml docs/examples/*/Cargo.toml; do
-        [[ -e $manifest ]] || continue
-        name=$(sed -n '/^\[package\]/,/^\[/s/^name *= *"\(.*\)"/\1/p' "$manifest")
-        features=()
-        grep -q '^plugin *=' "$manifest" && features=(--features plugin)
-        CARGO_TARGET_DIR=$target cargo rustc --quiet --lib --manifest-path "$manifest" --profile "$profile" \
-            --crate-type cdylib "${features[@]}" "${locked[@]}"
-        cp "$target/${profile/#dev/debug}/lib${name//-/_}.so" "$COUNTERSIGN_TEST_PLUGINS/"
-        count=$((count + 1))
+    for manifest in docs/examples/*/Cargo.toml tests/fixtures/*/Cargo.toml; do
+        build_plugin "$manifest" "$profile"
     done
+    for manifest in plugins/*/Cargo.toml; do
+        build_plugin "$manifest" dev --features plugin -- -C strip=symbols
+    done
+    count=$(find "$COUNTERSIGN_TEST_PLUGINS" -name '*.so' | wc -l)
     echo "$count built in $COUNTERSIGN_TEST_PLUGINS"
-    ((count == 0)) || (cd "$COUNTERSIGN_TEST_PLUGINS" && du -h ./*.so)
+    (cd "$COUNTERSIGN_TEST_PLUGINS" && du -h ./*.so)
 }
 
-step_test() { cargo nextest run --workspace --no-tests pass "${locked[@]}"; }
+# build_plugin MANIFEST PROFILE [cargo rustc's arguments]
+build_plugin() {
+    local manifest=$1 profile=$2 name
+    shift 2
+    name=$(sed -n '/^\[package\]/,/^\[/s/^name *= *"\(.*\)"/\1/p' "$manifest")
+    CARGO_TARGET_DIR=$target cargo rustc --quiet --lib --manifest-path "$manifest" --profile "$profile" \
+        --crate-type cdylib "${locked[@]}" "$@"
+    cp "$target/${profile/#dev/debug}/lib${name//-/_}.so" "$COUNTERSIGN_TEST_PLUGINS/"
+}
+
+step_test() {
+    need_nextest
+    cargo nextest run --workspace --no-tests pass "${locked[@]}"
+}
+
+step_interface() { tests/abi; }
 
 step_unit() {
     if have cargo-nextest; then
@@ -91,6 +109,7 @@ step_doctest() { cargo test --doc --workspace "${locked[@]}"; }
 
 step_book() {
     if [[ -e docs/book.toml ]]; then
+        need_mdbook
         mdbook build docs
     else
         echo "docs/book.toml does not exist: no book to build"
@@ -98,6 +117,7 @@ step_book() {
 }
 
 step_deny() {
+    need_deny
     cargo deny check licenses bans sources
     # The advisory database is a git repository outside the package registries.
     local db=https://github.com/RustSec/advisory-db

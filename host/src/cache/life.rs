@@ -31,7 +31,7 @@ impl Life {
     /// lifetime that the issuer did not state; `chance`, from 0 to 1, places the refresh point.
     ///
     /// # Errors
-    /// [`Unavailable`](countersign::ErrorKind::Unavailable) when it had expired on arrival.
+    /// [`Unavailable`](countersign::ErrorKind::Unavailable) when it had expired on arrival, or was about to.
     pub fn new(
         lifetime: Lifetime,
         asked: Moment,
@@ -58,12 +58,12 @@ impl Life {
     fn ending(span: Duration, asked: Moment, now: u64, chance: f64) -> Result<Self, Error> {
         let (since, life) = (asked.effective, millis(span));
         let end = since.saturating_add(life);
-        if end <= now {
+        let unusable_at = end - (life / 10).clamp(GRANULARITY_MS.min(life), LONGEST_MARGIN_MS);
+        if unusable_at <= now {
             return Err(Error::unavailable(
                 "the credential had expired when it arrived; compare this machine's clock with the issuer's",
             ));
         }
-        let unusable_at = end - (life / 10).clamp(GRANULARITY_MS.min(life), LONGEST_MARGIN_MS);
         let refresh_after = Duration::from_millis(life).mul_f64(0.5 + 0.3 * chance.clamp(0.0, 1.0));
         let refresh_at = since.saturating_add(millis(refresh_after)).min(unusable_at);
         let expires_at = asked.wall.checked_add(span);
@@ -127,7 +127,7 @@ mod tests {
             let span = Duration::from_millis(millis);
             for lifetime in [Lifetime::For(span), Lifetime::Unstated] {
                 let Ok(life) = Life::new(lifetime, asked(), 1000 + waited, DEFAULT, chance) else {
-                    prop_assert!(millis <= waited);
+                    prop_assert!(millis <= 50 || millis <= waited + (millis / 10).clamp(50, 5000));
                     continue;
                 };
                 let whole = if lifetime == Lifetime::Unstated { 300_000 } else { millis };

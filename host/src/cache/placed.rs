@@ -1,7 +1,5 @@
-use std::fmt::Display;
-
 use countersign::{Error, Place, Secret};
-use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// One value of a profile, checked and in the form in which it goes onto a request.
@@ -25,67 +23,34 @@ impl Placed {
     /// characters anywhere, for a name that is none, and for headers that frame the message or belong to one
     /// connection (RFC 9110 §7.6.1, RFC 9112 §6).
     pub fn new(place: Place, name: &str, value: &str) -> Result<Self, Error> {
-        let wrong = |what: &dyn Display| {
-            Error::internal(format!("the profile gave a {place} {} that {what}", name.escape_debug()))
+        let wrong = |what: &str| {
+            Error::internal(format!(
+                "the profile gave a {place} {} that cannot be placed: {what}",
+                name.escape_debug()
+            ))
         };
-        if name.is_empty() {
-            return Err(Error::internal(format!("the profile gave a {place} without a name")));
-        }
-        if name.chars().any(char::is_control) {
-            return Err(wrong(&"has a control character in its name"));
-        }
-        if value.chars().any(char::is_control) {
-            return Err(wrong(&"has a line break or another control character in its value"));
-        }
-        match place {
+        place.check_name(name).map_err(|error| wrong(error.message()))?;
+        place.check_value(value).map_err(|error| wrong(error.message()))?;
+        Ok(match place {
             Place::Header => {
-                let field = name.parse().map_err(|_| wrong(&"is not a field name (RFC 9110 §5.1)"))?;
-                if frames(&field) {
-                    return Err(wrong(&"belongs to the connection; the host alone writes it"));
-                }
-                let mut content = HeaderValue::from_bytes(value.as_bytes())
-                    .map_err(|_| wrong(&"is not a field value (RFC 9110 §5.5)"))?;
-                content.set_sensitive(true);
-                Ok(Self::Header(field, content))
+                let name =
+                    HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("it is no field name"))?;
+                let mut value =
+                    HeaderValue::from_bytes(value.as_bytes()).map_err(|_| wrong("it is no field value"))?;
+                value.set_sensitive(true);
+                Self::Header(name, value)
             }
             Place::Query => {
                 let encoded = |text| utf8_percent_encode(text, RESERVED);
-                Ok(Self::Query(format!("{}={}", encoded(name), encoded(value)).into()))
+                Self::Query(format!("{}={}", encoded(name), encoded(value)).into())
             }
-            Place::Cookie if HeaderName::from_bytes(name.as_bytes()).is_err() => {
-                Err(wrong(&"is not a cookie name (RFC 6265 §4.1.1)"))
-            }
-            Place::Cookie if !cookie_value(value) => {
-                Err(wrong(&"has a character in its value that cookies cannot hold (RFC 6265 §4.1.1)"))
-            }
-            Place::Cookie => Ok(Self::Cookie(format!("{name}={value}").into())),
-        }
+            Place::Cookie => Self::Cookie(format!("{name}={value}").into()),
+        })
     }
 }
 
 /// All but what RFC 3986 §2.3 leaves as it is.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// Whether a field is about the message's framing or one connection.
-fn frames(name: &HeaderName) -> bool {
-    const REFUSED: [HeaderName; 9] = [
-        header::HOST,
-        header::CONTENT_LENGTH,
-        header::TRANSFER_ENCODING,
-        header::CONNECTION,
-        header::TE,
-        header::TRAILER,
-        header::UPGRADE,
-        header::EXPECT,
-        header::PROXY_AUTHENTICATE,
-    ];
-    REFUSED.contains(name) || ["keep-alive", "proxy-connection", "http2-settings"].contains(&name.as_str())
-}
-
-fn cookie_value(value: &str) -> bool {
-    let bare = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
-    bare.bytes().all(|octet| octet.is_ascii_graphic() && !b"\",;\\".contains(&octet))
-}
 
 #[cfg(test)]
 mod tests {

@@ -58,6 +58,8 @@ pub struct Settings {
 pub struct ProfileCache {
     /// Of the one credential of profiles without inputs.
     front: Arc<Front>,
+    /// The one of `shared`, near at hand.
+    clock: Clock,
     shared: Arc<Shared>,
     epoch: ArcSwap<Epoch>,
     replacing: Mutex<()>,
@@ -104,7 +106,7 @@ impl ProfileCache {
         let shared = Arc::new(Shared::new(name.into(), environment));
         let front = Arc::new(Front::replicated(0));
         let epoch = ArcSwap::from_pointee(Epoch::new(0, settings, &shared, &front));
-        Self { front, shared, epoch, replacing: Mutex::new(()) }
+        Self { front, clock: shared.clock.clone(), shared, epoch, replacing: Mutex::new(()) }
     }
 
     /// The hot path: sets the headers of the current credential, if it is fresh, headers are all that it places, and
@@ -114,7 +116,7 @@ impl ProfileCache {
     /// [`current`](ProfileCache::current).
     #[inline]
     pub fn try_place(&self, headers: &mut HeaderMap) -> Option<Generation> {
-        self.front.place(self.shared.clock.now(), headers, &self.shared.counters.placements, || {
+        self.front.place(self.clock.now(), headers, &self.shared.counters.placements, || {
             match &self.epoch.load().slots {
                 Slots::Sole(slot) => slot.snapshot(),
                 Slots::Keyed(_) => None,

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::counters::{Part, Tally};
 use super::snapshot::{Generation, Snapshot};
@@ -17,18 +17,20 @@ pub(crate) struct Front {
     attention: AtomicU64,
     /// The settings that may write here; others came too late.
     epoch: Mutex<u64>,
-    /// Where each thread keeps its replica, if this credential has replicas.
-    index: Option<Index>,
+    /// Where each thread keeps its replica.
+    index: Index,
 }
 
 impl Front {
+    /// Of a credential that replicas place.
     pub(crate) fn replicated(epoch: u64) -> Self {
-        Self { index: Some(Index::take()), ..Self::single(epoch) }
+        Self { index: Index::take(), ..Self::single(epoch) }
     }
 
+    /// Of one that is not placed by [`place`](Front::place).
     pub(crate) const fn single(epoch: u64) -> Self {
         let (generation, attention) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { generation, attention, epoch: Mutex::new(epoch), index: None }
+        Self { generation, attention, epoch: Mutex::new(epoch), index: Index(NONE) }
     }
 
     pub(crate) fn attention(&self) -> u64 {
@@ -88,17 +90,16 @@ impl Front {
             return None;
         }
         let generation = self.generation.load(Ordering::Acquire);
-        let index = self.index.as_ref()?;
         REPLICAS
             .try_with(|replicas| {
-                if let Some(Some(replica)) = replicas.borrow().get(index.0)
+                if let Some(Some(replica)) = replicas.borrow().get(self.index.0)
                     && replica.generation.0.get() == generation
                 {
                     return replica.place(headers);
                 }
                 let snapshot = current().filter(|snapshot| snapshot.generation().0.get() == generation)?;
                 let mut replicas = replicas.borrow_mut();
-                index.put(&mut replicas, Replica::of(&snapshot, tally)).place(headers)
+                self.index.put(&mut replicas, Replica::of(&snapshot, tally)?).place(headers)
             })
             .ok()
             .flatten()
@@ -113,20 +114,30 @@ thread_local! {
 /// A thread's own copy of a credential: placing it writes nothing that another thread reads.
 struct Replica {
     generation: Generation,
-    headers: Box<[(HeaderName, HeaderValue)]>,
     placements: Arc<Part>,
+    /// Mostly the only one.
+    first: (HeaderName, HeaderValue),
+    others: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Replica {
     #[cold]
-    fn of(snapshot: &Snapshot, tally: &Tally) -> Self {
-        let (generation, headers) = (snapshot.generation(), snapshot.copy_headers());
-        Self { generation, headers, placements: tally.part() }
+    fn of(snapshot: &Snapshot, tally: &Tally) -> Option<Self> {
+        let mut headers = snapshot.copied_headers();
+        let (generation, first) = (snapshot.generation(), headers.next()?);
+        Some(Self { generation, placements: tally.part(), first, others: headers.collect() })
     }
 
     #[inline]
     fn place(&self, headers: &mut HeaderMap) -> Option<Generation> {
-        for (name, value) in &self.headers {
+        let (name, value) = &self.first;
+        // With a name that is known when this is compiled, nothing is left to parse and hash.
+        if *name == AUTHORIZATION {
+            headers.try_insert(AUTHORIZATION, value.clone()).ok()?;
+        } else {
+            headers.try_insert(name, value.clone()).ok()?;
+        }
+        for (name, value) in &self.others {
             headers.try_insert(name, value.clone()).ok()?;
         }
         self.placements.bump();
@@ -137,6 +148,9 @@ impl Replica {
 /// An index into each thread's replicas, reused when its owner is gone.
 #[derive(Debug)]
 struct Index(usize);
+
+/// The index of those that have no replicas.
+const NONE: usize = usize::MAX;
 
 /// Indices that were given back, and the first that was never given.
 static INDICES: Mutex<(Vec<usize>, usize)> = Mutex::new((Vec::new(), 0));
@@ -160,6 +174,9 @@ impl Index {
 
 impl Drop for Index {
     fn drop(&mut self) {
+        if self.0 == NONE {
+            return;
+        }
         INDICES.lock().unwrap_or_else(PoisonError::into_inner).0.push(self.0);
     }
 }

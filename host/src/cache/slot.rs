@@ -29,7 +29,8 @@ pub(crate) struct Slot {
     flight: SingleFlight<Outcome>,
     /// For credentials of single use: bounds the conversations at a time.
     alone: Semaphore,
-    /// The last credential was of single use, and no renewal state came with it: conversations may overlap.
+    /// The last credential was of single use, without renewal state, and no conversation failed since: they may
+    /// overlap.
     separate: AtomicBool,
     state: Mutex<State>,
 }
@@ -232,7 +233,13 @@ impl Slot {
 
     fn fail(&self, error: Error) -> Arc<Failure> {
         let now = self.shared.clock.tick();
+        self.shared.counters.failed(error.kind());
+        self.separate.store(false, Ordering::Relaxed);
         let mut state = self.state();
+        if let Some(known) = state.failure.as_ref().filter(|known| now.effective < known.until) {
+            // Of several at a time the first one counts.
+            return Arc::clone(known);
+        }
         state.streak = state.streak.saturating_add(1);
         let pause = pause(&error, state.streak, self.shared.jitter.chance());
         let until = pause.map_or(u64::MAX, |pause| now.effective.saturating_add(pause.as_millis() as u64));
@@ -244,7 +251,6 @@ impl Slot {
             %error,
             "no credential could be acquired"
         );
-        self.shared.counters.failed(error.kind());
         let failure = Arc::new(Failure { error, since: now.wall, pause, until });
         state.failure = Some(Arc::clone(&failure));
         if let Some(snapshot) = self.snapshot() {

@@ -130,15 +130,14 @@ impl Snapshot {
     }
 
     /// Own copies of the headers, so that the counts of references to them are the copier's own.
-    pub(crate) fn copy_headers(&self) -> Box<[(HeaderName, HeaderValue)]> {
-        let copy = |(name, value): &(HeaderName, HeaderValue)| {
+    pub(crate) fn copied_headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        self.headers.iter().map(|(name, value)| {
             let mut copy = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
             copy.set_sensitive(true);
             // The first clone moves the bytes behind a count; better now than on a request.
             drop(copy.clone());
             (name.clone(), copy)
-        };
-        self.headers.iter().map(copy).collect()
+        })
     }
 
     /// Whether the asker may use it: once for a credential of single use, always otherwise.

@@ -44,7 +44,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<PluginsCommand>,
     },
-    /// Print what would be placed on a request, a line each. Secrets on purpose, to standard output only.
+    /// Print what would be placed on a request, `Name: value` a line. Secrets on purpose, to standard output only.
+    ///
+    /// A query parameter is shown as `Query: name=value`.
     Header(HeaderArguments),
     /// Call the API behind a connector, with its credential.
     ///

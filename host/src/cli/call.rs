@@ -17,14 +17,18 @@ pub(super) async fn run(host: &Host, arguments: CallArguments) -> Result<(), Fai
     let connector = host.connector(&arguments.connector)?;
     let body = arguments.data.as_deref().map(data).transpose()?;
     let method = arguments.method.clone().unwrap_or(if body.is_some() { Method::POST } else { Method::GET });
-    let uri = connector.base_url().join(&arguments.path).map_err(|error| Failure::Words(format!("PATH: {error}")))?;
+    let uri = connector
+        .base_url()
+        .join(&arguments.path)
+        .map_err(|error| Failure::Words(format!("PATH: {error}")))?;
     let mut request = Request::builder().method(method).uri(uri).extension(arguments.caller.caller());
     for field in &arguments.headers {
         let (name, value) = header(field)?;
         request = request.header(name, value);
     }
-    let request =
-        request.body(body.unwrap_or_default()).map_err(|error| Failure::Words(format!("the request: {error}")))?;
+    let request = request
+        .body(body.unwrap_or_default())
+        .map_err(|error| Failure::Words(format!("the request: {error}")))?;
     let client = Client::new().follow_redirects(arguments.location);
     let answer = client.send(&connector, request).await?;
     if arguments.include {
@@ -47,7 +51,9 @@ pub(super) async fn run(host: &Host, arguments: CallArguments) -> Result<(), Fai
 
 /// The data of an argument: itself, or a file's by `@FILE`, or standard input's by `@-`.
 pub(super) fn data(argument: &str) -> Result<Bytes, Failure> {
-    let Some(file) = argument.strip_prefix('@') else { return Ok(Bytes::copy_from_slice(argument.as_bytes())) };
+    let Some(file) = argument.strip_prefix('@') else {
+        return Ok(Bytes::copy_from_slice(argument.as_bytes()));
+    };
     let read = if file == "-" {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)

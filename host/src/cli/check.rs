@@ -10,6 +10,9 @@ pub(super) fn run(config: &Path) -> Result<(), Failure> {
     for warning in setup.warnings().iter() {
         print(format_args!("{warning}\n"))?;
     }
+    if setup.refused_plugins() > 0 {
+        return Err(Failure::Status(1));
+    }
     let count = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
     let paint = Paint::stdout();
     print(format_args!(

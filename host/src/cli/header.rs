@@ -1,5 +1,4 @@
-use countersign::Place;
-use http::Request;
+use http::{Request, Uri};
 
 use super::Failure;
 use super::args::HeaderArguments;
@@ -8,10 +7,13 @@ use super::output::print;
 use crate::Host;
 use crate::connector::BodyBytes;
 
-/// Prints what would be placed, a line each: header fields as they are, the URL if a query parameter is placed.
+/// Prints what would be placed, a line each: `Name: value` for header fields, `Query: name=value` for parameters.
 pub(super) async fn run(host: &Host, arguments: HeaderArguments) -> Result<(), Failure> {
     let connector = host.connector(&arguments.connector)?;
-    let uri = connector.base_url().join(&arguments.path).map_err(|error| Failure::Words(format!("--path: {error}")))?;
+    let uri = connector
+        .base_url()
+        .join(&arguments.path)
+        .map_err(|error| Failure::Words(format!("--path: {error}")))?;
     let body = arguments.data.as_deref().map(data).transpose()?.unwrap_or_default();
     let request = Request::builder()
         .method(arguments.method)
@@ -24,13 +26,30 @@ pub(super) async fn run(host: &Host, arguments: HeaderArguments) -> Result<(), F
     let before = parts.uri.clone();
     connector.authorize(&mut parts).await?;
     for (name, value) in &parts.headers {
-        print(format_args!("{}: {}\n", name, String::from_utf8_lossy(value.as_bytes())))?;
+        print(format_args!("{}: {}\n", capitals(name.as_str()), String::from_utf8_lossy(value.as_bytes())))?;
     }
-    if parts.uri != before {
-        print(format_args!("{}: {}\n", Place::Query, parts.uri.query().unwrap_or_default()))?;
+    let had: Vec<&str> = pairs(&before).collect();
+    for pair in pairs(&parts.uri).filter(|pair| !had.contains(pair)) {
+        print(format_args!("Query: {pair}\n"))?;
     }
     if parts.extensions.get::<countersign::ClientCertificate>().is_some() {
-        print("a client certificate is presented on the connection\n")?;
+        print("(a client certificate is presented on the connection)\n")?;
     }
     Ok(())
+}
+
+/// A field's name as people write it: `X-Api-Key`.
+fn capitals(name: &str) -> String {
+    let words = name.split('-').map(|word| {
+        let mut letters = word.chars();
+        letters
+            .next()
+            .map(|first| first.to_ascii_uppercase().to_string() + letters.as_str())
+            .unwrap_or_default()
+    });
+    words.collect::<Vec<_>>().join("-")
+}
+
+fn pairs(uri: &Uri) -> impl Iterator<Item = &str> {
+    uri.query().into_iter().flat_map(|query| query.split('&'))
 }

@@ -23,6 +23,7 @@ use tracing_subscriber::EnvFilter;
 use self::args::{Arguments, Command};
 use self::output::print;
 use crate::config::Findings;
+use crate::registry::Registry;
 use crate::{Host, Setup};
 
 /// Why a command did not succeed.
@@ -55,12 +56,12 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     let config = arguments.config;
     match arguments.command {
         Command::Check => check::run(&config),
-        Command::Types { command: None, json } => types::list(&Setup::types_of(&config)?, json),
+        Command::Types { command: None, json } => types::list(&types_of(&config)?, json),
         Command::Types { command: Some(args::TypesCommand::Show { name }), json } => {
-            types::show(&Setup::types_of(&config)?, &name, json)
+            types::show(&types_of(&config)?, &name, json)
         }
         Command::Schema => {
-            let schema = crate::config::schema(&Setup::types_of(&config)?);
+            let schema = crate::config::schema(&types_of(&config)?);
             Ok(print(format_args!("{schema:#}\n"))?)
         }
         Command::Plugins { command: None } => plugins::list(&config),
@@ -85,6 +86,15 @@ async fn start(config: &Path) -> Result<Host, Failure> {
     Ok(host)
 }
 
+/// The types, with a word on standard error about plugin files that were refused.
+fn types_of(config: &Path) -> Result<Registry, Failure> {
+    let (types, refused) = Setup::types_of(config)?;
+    if !refused.is_empty() {
+        complain(&refused.to_string());
+    }
+    Ok(types)
+}
+
 fn complain(words: &str) -> ExitCode {
     use std::io::Write;
     // Whoever closed standard error does not want to know.
@@ -95,7 +105,8 @@ fn complain(words: &str) -> ExitCode {
 fn log_to_stderr(verbose: u8) {
     use std::io::IsTerminal;
     let by_flag = match verbose {
-        0 => "warn",
+        // What fails is said by the command itself.
+        0 => "warn,countersign_host::cache=error",
         1 => "countersign=info,countersign_host=info,warn",
         2 => "countersign=debug,countersign_host=debug,info",
         _ => "trace",
@@ -104,7 +115,8 @@ fn log_to_stderr(verbose: u8) {
         Ok(filter) if verbose == 0 && !filter.is_empty() => EnvFilter::new(filter),
         _ => EnvFilter::new(by_flag),
     };
-    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colours =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     // A subscriber is there already only when a test set one.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -11,15 +11,15 @@ pub(super) fn list(config: &Path) -> Result<(), Failure> {
     let folder = Setup::plugins_of(config)?;
     let paint = Paint::stdout();
     for plugin in &folder.plugins {
-        let file = plugin.file();
+        let note = plugin.note();
         let types: Vec<&str> = plugin.manifests().iter().map(|manifest| manifest.name.as_str()).collect();
         print(format_args!(
             "{}  {} {}  types: {}\n  sha256 {}\n",
-            paint.bold(file.path.display()),
-            file.note.name,
-            file.note.version,
+            paint.bold(plugin.file().display()),
+            note.name,
+            note.version,
             types.join(", "),
-            hex(&file.sha256),
+            hex(plugin.sha256()),
         ))?;
     }
     for refusal in &folder.refusals {
@@ -34,7 +34,7 @@ pub(super) fn list(config: &Path) -> Result<(), Failure> {
 /// Says what a file says of itself. Nothing of it is executed.
 pub(super) fn inspect(file: &Path) -> Result<(), Failure> {
     let judged = judge(file).map_err(|refusal| Failure::Words(refusal.to_string()))?;
-    let PluginNote { interface, name, version, description, sdk, types } = &judged.note;
+    let PluginNote { interface, name, version, description, sdk, types } = judged.note();
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write!(
@@ -42,8 +42,8 @@ pub(super) fn inspect(file: &Path) -> Result<(), Failure> {
         "{}\n  plugin     {name} {version}\n  about      {description}\n  interface  {interface}\n  sdk        {sdk}\n  \
          size       {} bytes\n  sha256     {}\n",
         file.display(),
-        judged.size,
-        hex(&judged.sha256),
+        judged.size(),
+        hex(judged.sha256()),
     );
     for noted in types {
         let _ = writeln!(text, "  type       {}: {}", noted.name, noted.summary);

@@ -53,10 +53,12 @@ impl<'a> Page<'a> {
         }
         match property.get("default").or_else(|| resolved.get("default")) {
             None | Some(Value::Null) => {}
-            Some(default) if default == &Value::Array(Vec::new()) || default == &Value::Object(Map::new()) => {}
+            Some(default)
+                if default == &Value::Array(Vec::new()) || default == &Value::Object(Map::new()) => {}
             Some(default) => notes.push(format!("default {default}")),
         }
-        let _ = writeln!(self.text, "{indent}{}  {}", self.paint.bold(name), self.paint.dim(notes.join(", ")));
+        let _ =
+            writeln!(self.text, "{indent}{}  {}", self.paint.bold(name), self.paint.dim(notes.join(", ")));
         if let Some(description) = property.get("description").or_else(|| resolved.get("description")) {
             self.paragraphs(description.as_str().unwrap_or_default(), depth + 1);
         }
@@ -76,7 +78,8 @@ impl<'a> Page<'a> {
             if form.get("properties").is_some() {
                 let indent = "  ".repeat(depth);
                 let title = form.get("description").and_then(Value::as_str).unwrap_or("a table of");
-                let _ = writeln!(self.text, "{indent}{}", self.paint.dim(format!("or, {}", first_line(title))));
+                let _ =
+                    writeln!(self.text, "{indent}{}", self.paint.dim(format!("or, {}", first_line(title))));
                 self.table(form, depth + 1);
             }
         }
@@ -112,7 +115,11 @@ impl<'a> Page<'a> {
                 kinds
             }
         };
-        if alternatives.is_empty() { "any value".to_owned() } else { format!("{secret}{}", alternatives.join(" or ")) }
+        if alternatives.is_empty() {
+            "any value".to_owned()
+        } else {
+            format!("{secret}{}", alternatives.join(" or "))
+        }
     }
 
     fn named(&self, kind: &str, schema: &'a Value) -> String {

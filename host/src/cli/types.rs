@@ -15,7 +15,12 @@ pub(super) fn list(types: &Registry, json: bool) -> Result<(), Failure> {
     for name in types.names() {
         let (Some(manifest), Some(home)) = (types.manifest(name), types.home(name)) else { continue };
         let pad = " ".repeat(width - name.len());
-        print(format_args!("{}{pad}  {}  {}\n", paint.bold(name), manifest.summary, paint.dim(format_args!("({home})"))))?;
+        print(format_args!(
+            "{}{pad}  {}  {}\n",
+            paint.bold(name),
+            manifest.summary,
+            paint.dim(format_args!("({home})"))
+        ))?;
     }
     Ok(())
 }
@@ -32,7 +37,12 @@ pub(super) fn show(types: &Registry, name: &str, json: bool) -> Result<(), Failu
         return Ok(print(format_args!("{:#}\n", entry(types, name).unwrap_or_default()))?);
     }
     let paint = Paint::stdout();
-    print(format_args!("{}  {}\n{}\n\n", paint.bold(name), paint.dim(format_args!("({home})")), manifest.summary))?;
+    print(format_args!(
+        "{}  {}\n{}\n\n",
+        paint.bold(name),
+        paint.dim(format_args!("({home})")),
+        manifest.summary
+    ))?;
     if let Some(about) = manifest.schema.get("description").and_then(serde_json::Value::as_str) {
         print(format_args!("{about}\n\n"))?;
     }

@@ -6,8 +6,8 @@ use http::{Request, Response};
 use tower::{Layer, Service};
 
 use super::body::ReplayableBody;
-use crate::connector::{BodyBytes, Connector, challenge};
 use crate::Error;
+use crate::connector::{BodyBytes, Connector, challenge};
 
 /// Puts a connector's credential on every request of an HTTP service, and replays a rejected call once.
 ///
@@ -117,8 +117,8 @@ where
     if rule.reads_body() || !rule.matches_head(answer.status(), answer.headers()) {
         return Ok(answer);
     }
-    connector.reject(&authorization, &challenge(answer.status(), answer.headers()));
-    let Some(body) = replay else { return Ok(answer) };
+    let hope = connector.reject(&authorization, &challenge(answer.status(), answer.headers()));
+    let Some(body) = replay.filter(|_| hope) else { return Ok(answer) };
     let mut head = pristine;
     if connector.authorize(&mut head).await.is_err() {
         return Ok(answer);

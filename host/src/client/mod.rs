@@ -95,7 +95,8 @@ impl Client {
             }
             (answer, touched) = exchange(connector, &head, &body).await?;
         }
-        let error = countersign::Error::new(ErrorKind::Unavailable, format!("more than {MOST_REDIRECTS} redirects"));
+        let error =
+            countersign::Error::new(ErrorKind::Unavailable, format!("more than {MOST_REDIRECTS} redirects"));
         Err(connector.error(error))
     }
 }
@@ -107,8 +108,8 @@ async fn exchange(connector: &Connector, head: &Parts, body: &Bytes) -> Result<(
     if !rejected {
         return Ok((answer, touched));
     }
-    connector.reject(&authorization, &challenge(answer.status(), answer.headers()));
-    if !connector.rejection().allows_replay(&head.method, Some(body)) {
+    let hope = connector.reject(&authorization, &challenge(answer.status(), answer.headers()));
+    if !hope || !connector.rejection().allows_replay(&head.method, Some(body)) {
         return Ok((answer, touched));
     }
     match authorized(connector, head, body).await {

@@ -1,4 +1,6 @@
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION, PROXY_AUTHORIZATION};
+use http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION, PROXY_AUTHORIZATION,
+};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode, Uri};
 
@@ -19,7 +21,9 @@ impl Redirect {
             StatusCode::SEE_OTHER if *method == Method::HEAD => (Method::HEAD, false),
             StatusCode::SEE_OTHER => (Method::GET, false),
             // RFC 9110 §15.4.2: a POST becomes a GET, as everybody does; other methods stay.
-            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND if *method == Method::POST => (Method::GET, false),
+            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND if *method == Method::POST => {
+                (Method::GET, false)
+            }
             StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => (method.clone(), true),
             _ => return None,
         };

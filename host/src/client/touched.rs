@@ -12,7 +12,9 @@ pub(super) struct Touched {
 impl Touched {
     /// The difference between a request before and after it was authorized.
     pub(super) fn between(before: &Parts, after: &Parts) -> Self {
-        let changed = |name: &&HeaderName| !before.headers.get_all(*name).iter().eq(after.headers.get_all(*name).iter());
+        let changed = |name: &&HeaderName| {
+            !before.headers.get_all(*name).iter().eq(after.headers.get_all(*name).iter())
+        };
         let headers = after.headers.keys().filter(changed).cloned().collect();
         let had = before.uri.query().unwrap_or_default();
         let added = pairs(&after.uri).filter(|pair| !had.split('&').any(|other| other == *pair));

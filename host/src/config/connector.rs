@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use super::rejection::Rejection;
-use crate::connector::BaseUrl;
 use super::{Findings, Site, name};
+use crate::connector::BaseUrl;
 
 /// `[connectors.NAME]`: one upstream API and what its calls carry.
 #[derive(Debug, Clone)]

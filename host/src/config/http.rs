@@ -4,8 +4,8 @@ use std::time::Duration;
 use countersign::Origin;
 
 use super::reader::Reader;
-use crate::connector::BaseUrl;
 use super::{Findings, Site};
+use crate::connector::BaseUrl;
 
 /// `[http]`: how the host talks to token endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]

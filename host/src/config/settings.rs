@@ -221,3 +221,16 @@ impl Filling<'_> {
         Finding { help: fault.help, ..self.site.at_place(node.place, path, fault.message) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_string_is_wiped_at_any_depth() {
+        let mut value = json!({ "a": "secret", "b": ["secret", { "c": "secret" }], "d": 1 });
+        wipe(&mut value);
+        assert_eq!(value, json!({ "a": "", "b": ["", { "c": "" }], "d": 1 }));
+    }
+}

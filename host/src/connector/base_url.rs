@@ -14,9 +14,9 @@ pub struct BaseUrl {
     origin: Origin,
     scheme: Scheme,
     /// The authority as it was written, for a comparison without parsing.
-    authority: String,
+    written: String,
     /// The authority as clients send it.
-    host: String,
+    authority: String,
     /// The path without a slash at its end: empty for the whole origin.
     prefix: String,
 }
@@ -36,7 +36,8 @@ impl BaseUrl {
         if authority.ends_with(':') {
             return Err("has a `:` without a port".into());
         }
-        if authority.contains(':') && !authority.ends_with(']') && uri.port_u16().is_none_or(|port| port == 0) {
+        if authority.contains(':') && !authority.ends_with(']') && uri.port_u16().is_none_or(|port| port == 0)
+        {
             return Err("has a port beyond 1 to 65535".into());
         }
         if uri.query().is_some() {
@@ -48,13 +49,19 @@ impl BaseUrl {
         }
         let scheme = if origin.is_https() { Scheme::HTTPS } else { Scheme::HTTP };
         let rendered = origin.to_string();
-        let host = rendered.split_once("://").map_or("", |(_, host)| host);
-        Ok(Self { scheme, authority: authority.to_owned(), host: host.to_owned(), prefix: prefix.to_owned(), origin })
+        let sent = rendered.split_once("://").map_or("", |(_, sent)| sent);
+        Ok(Self {
+            scheme,
+            written: authority.to_owned(),
+            authority: sent.to_owned(),
+            prefix: prefix.to_owned(),
+            origin,
+        })
     }
 
     /// Host and, where it is not the scheme's own, port: the `Host` of requests (RFC 9110 §7.2).
     pub fn authority(&self) -> &str {
-        &self.host
+        &self.authority
     }
 
     /// The origin.
@@ -78,8 +85,9 @@ impl BaseUrl {
     /// # Errors
     /// [`Config`](countersign::ErrorKind::Config) when the path is not valid or leads out of the prefix.
     pub fn join(&self, path_and_query: &str) -> Result<Uri, Error> {
-        let slash = if path_and_query.starts_with(['/', '?']) || path_and_query.is_empty() { "" } else { "/" };
-        let text = format!("{}://{}{}{slash}{path_and_query}", self.scheme, self.authority, self.prefix);
+        let slash =
+            if path_and_query.starts_with(['/', '?']) || path_and_query.is_empty() { "" } else { "/" };
+        let text = format!("{}://{}{}{slash}{path_and_query}", self.scheme, self.written, self.prefix);
         let uri: Uri = text.parse().map_err(|_| Error::config("the path is not valid in a URL"))?;
         if self.covers(&uri) {
             Ok(uri)
@@ -90,7 +98,11 @@ impl BaseUrl {
 
     fn has_origin(&self, uri: &Uri) -> bool {
         match (uri.scheme(), uri.authority()) {
-            (Some(scheme), Some(authority)) if *scheme == self.scheme && authority.as_str() == self.authority => true,
+            (Some(scheme), Some(authority))
+                if *scheme == self.scheme && authority.as_str() == self.written =>
+            {
+                true
+            }
             // Spelled differently (case, default port), or another origin.
             _ => Origin::of(uri).is_ok_and(|origin| origin == self.origin),
         }
@@ -122,7 +134,7 @@ fn path_fault(path: &str) -> Option<&'static str> {
     if has_dot_segments(path) {
         return Some("has a `.` or `..` segment in its path");
     }
-    path.contains("//").then_some("has an empty segment (`//`) in its path")
+    (path.contains("//") || path.ends_with('/')).then_some("has an empty segment (`//`) in its path")
 }
 
 /// Whether some server could read `.` or `..` segments out of a path.

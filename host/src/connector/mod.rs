@@ -107,7 +107,8 @@ impl Connector {
             return Ok(authorization);
         }
         if !self.base_url.covers(&parts.uri) {
-            let bound = format!("the request leads out of {}, which the credential is bound to", self.base_url);
+            let bound =
+                format!("the request leads out of {}, which the credential is bound to", self.base_url);
             return Err(self.error(countersign::Error::config(bound)));
         }
         let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
@@ -145,7 +146,10 @@ impl Connector {
     }
 
     /// The connections to use for a request that presents that certificate, or none.
-    pub(crate) fn transport(&self, certificate: Option<&ClientCertificate>) -> Result<Transport, countersign::Error> {
+    pub(crate) fn transport(
+        &self,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Transport, countersign::Error> {
         let Some(certificate) = certificate else { return Ok(self.transports.plain.clone()) };
         let identity = Secret::new(format!("{}\n{}", certificate.key_pem.expose(), certificate.chain_pem));
         let mut digest = [0; 32];

@@ -13,7 +13,13 @@ impl Rejection {
     pub(crate) fn matches_head(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         let holds = |(name, value): &(HeaderName, String)| {
             let mut found = headers.get_all(name).iter();
-            found.any(|found| found.as_bytes().to_ascii_lowercase().windows(value.len()).any(|part| part == value.as_bytes()))
+            found.any(|found| {
+                found
+                    .as_bytes()
+                    .to_ascii_lowercase()
+                    .windows(value.len())
+                    .any(|part| part == value.as_bytes())
+            })
         };
         self.statuses.contains(&status) && self.headers.iter().all(holds)
     }
@@ -49,7 +55,9 @@ pub(crate) fn challenge(status: StatusCode, headers: &HeaderMap) -> Challenge {
         matches!(name.as_str(), "www-authenticate" | "authentication-info" | "dpop-nonce" | "date")
     });
     let headers = fields
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
         .collect();
     Challenge { status: status.as_u16(), headers }
 }
@@ -66,7 +74,8 @@ mod tests {
             body_contains: Some("token".into()),
             ..Rejection::default()
         };
-        let headers: HeaderMap = [(HeaderName::from_static("x-error"), "Token Expired".parse().unwrap())].into_iter().collect();
+        let headers: HeaderMap =
+            [(HeaderName::from_static("x-error"), "Token Expired".parse().unwrap())].into_iter().collect();
         assert!(rule.matches_head(StatusCode::OK, &headers));
         assert!(!rule.matches_head(StatusCode::UNAUTHORIZED, &headers));
         assert!(!rule.matches_head(StatusCode::OK, &HeaderMap::new()));

@@ -82,8 +82,11 @@ impl Staged {
         body: Option<&BodyBytes>,
         look: impl FnOnce(&RequestHead<'_>) -> T,
     ) -> T {
-        let views: Vec<HeaderView<'_>> =
-            self.headers.iter().map(|(name, value)| HeaderView::new(name.as_str(), value.as_bytes())).collect();
+        let views: Vec<HeaderView<'_>> = self
+            .headers
+            .iter()
+            .map(|(name, value)| HeaderView::new(name.as_str(), value.as_bytes()))
+            .collect();
         let path = if self.uri.path().is_empty() { "/" } else { self.uri.path() };
         let head = RequestHead::new(
             parts.method.as_str(),
@@ -121,7 +124,8 @@ impl Staged {
         let name = name_of(pair);
         self.take(Place::Query, name, turn)?;
         let others = self.uri.query().into_iter().flat_map(|query| query.split('&'));
-        let mut query: Vec<&str> = others.filter(|other| !other.is_empty() && name_of(other) != name).collect();
+        let mut query: Vec<&str> =
+            others.filter(|other| !other.is_empty() && name_of(other) != name).collect();
         query.push(pair);
         let path_and_query = format!("{}?{}", self.uri.path(), query.join("&"));
         let mut parts = self.uri.clone().into_parts();
@@ -136,7 +140,8 @@ impl Staged {
         let mut cookies: Vec<String> = Vec::new();
         for field in self.headers.get_all(COOKIE) {
             let field = field.to_str().map_err(|_| unfit("cookies"))?;
-            let others = field.split(';').map(str::trim).filter(|other| !other.is_empty() && name_of(other) != name);
+            let others =
+                field.split(';').map(str::trim).filter(|other| !other.is_empty() && name_of(other) != name);
             cookies.extend(others.map(str::to_owned));
         }
         cookies.push(pair.to_owned());
@@ -170,7 +175,8 @@ mod tests {
     }
 
     fn request() -> Parts {
-        let request = http::Request::get("https://a.example/x?a=1&key=old&b=2").header("cookie", "a=1; sid=old");
+        let request =
+            http::Request::get("https://a.example/x?a=1&key=old&b=2").header("cookie", "a=1; sid=old");
         request.body(()).unwrap().into_parts().0
     }
 

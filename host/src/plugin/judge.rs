@@ -16,14 +16,32 @@ use super::refusal::{Reason, Refusal};
 /// A plugin file: which it is, and what it says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginFile {
+    pub(super) path: PathBuf,
+    pub(super) size: usize,
+    pub(super) sha256: [u8; 32],
+    pub(super) note: PluginNote,
+}
+
+impl PluginFile {
     /// Where it lies.
-    pub path: PathBuf,
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Its size, in bytes.
-    pub size: usize,
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
     /// The SHA-256 of its bytes.
-    pub sha256: [u8; 32],
+    pub const fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+
     /// What it says of itself.
-    pub note: PluginNote,
+    pub const fn note(&self) -> &PluginNote {
+        &self.note
+    }
 }
 
 /// What a file says of itself, wherever it lies and whosever it is; it is not executed.

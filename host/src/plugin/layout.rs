@@ -33,8 +33,8 @@ fn first_difference(errors: &AbiInstabilityErrors) -> Option<String> {
         .find(|(_, what)| !is_only_version(what) && telling(what))
         .or_else(|| differences().find(|(_, what)| !is_only_version(what)))?;
     let mut path: Vec<_> = trace.iter().map(|at| name(&at.expected)).collect();
-    // References to a module are tuples; what their fields are called says nothing.
-    path.retain(|name| !name.starts_with(|first: char| first.is_ascii_digit()));
+    // Fields of tuples and nameless parameters say nothing.
+    path.retain(|name| name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_'));
     path.dedup();
     let place = if path.is_empty() { "its module".to_owned() } else { format!("`{}`", path.join(".")) };
     Some(format!("{place} {}", describe(what)))
@@ -48,7 +48,7 @@ fn is_only_version(what: &AbiInstability) -> bool {
 fn name(at: &TLFieldOrFunction) -> String {
     match at {
         TLFieldOrFunction::Field(field) => field.name().to_owned(),
-        TLFieldOrFunction::Function(function) => function.name.as_str().trim_end_matches(',').to_owned(),
+        TLFieldOrFunction::Function(function) => function.name.as_str().to_owned(),
     }
 }
 

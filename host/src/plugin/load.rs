@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::Write;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::path::Path;
 
 use abi_stable::StableAbi;
 use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError};
@@ -45,9 +46,19 @@ impl Plugin {
         }
     }
 
-    /// The file, as it was when it was loaded.
-    pub const fn file(&self) -> &PluginFile {
-        &self.file
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file.path
+    }
+
+    /// The SHA-256 of the bytes that run.
+    pub const fn sha256(&self) -> &[u8; 32] {
+        &self.file.sha256
+    }
+
+    /// What the file says of itself.
+    pub const fn note(&self) -> &PluginNote {
+        &self.file.note
     }
 
     /// The types that it brings and may bring, sorted by name.

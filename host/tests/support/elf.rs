@@ -4,6 +4,7 @@
 pub(crate) const LOAD: u32 = 1;
 pub(crate) const DYNAMIC: u32 = 2;
 pub(crate) const STACK: u32 = 0x6474_e551;
+pub(crate) const RELRO: u32 = 0x6474_e552;
 
 /// A plugin file's bytes, to be spoilt.
 #[derive(Clone)]
@@ -28,11 +29,14 @@ impl Elf {
 
     /// Where the first program header of a type stands.
     pub(crate) fn segment(&self, kind: u32) -> usize {
+        self.segments(kind)[0]
+    }
+
+    /// Where the program headers of a type stand.
+    pub(crate) fn segments(&self, kind: u32) -> Vec<usize> {
         let (table, count) = (self.read(32, 8) as usize, self.read(56, 2) as usize);
-        (0..count)
-            .map(|index| table + index * 56)
-            .find(|at| self.read(*at, 4) == u64::from(kind))
-            .expect("a segment of that type")
+        let headers = (0..count).map(|index| table + index * 56);
+        headers.filter(|at| self.read(*at, 4) == u64::from(kind)).collect()
     }
 
     /// Where the first entry of the dynamic table with that tag stands.

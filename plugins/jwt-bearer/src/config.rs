@@ -24,10 +24,10 @@ pub struct JwtBearerConfig {
     pub subject: Option<Template>,
     /// Whom the token is for (`aud`): one or several.
     pub audience: Option<Audience>,
-    /// How long a token is valid (`exp`).
+    /// How long a token is valid (`exp`); by default five minutes.
     #[serde(default = "five_minutes")]
     pub lifetime: Period,
-    /// How far `iat` and `nbf` are set back, for APIs whose clocks run behind.
+    /// How far `iat` and `nbf` are set back, for APIs whose clocks run behind; by default not at all.
     #[serde(default)]
     pub backdate: Period,
     /// Whether each token has a random name (`jti`), so that the API can notice a replay.

@@ -19,7 +19,7 @@ pub struct ClientAssertionConfig {
     pub algorithm: Option<Algorithm>,
     /// Whom the assertion is for (`aud`). By default `issuer`, else `token_url`.
     pub audience: Option<String>,
-    /// How long an assertion is valid.
+    /// How long an assertion is valid; by default one minute.
     pub lifetime: Period,
     /// The assertion's own header (JOSE): `kid`, `x5t` and the like.
     pub headers: HeaderConfig,
@@ -51,7 +51,7 @@ pub struct AssertionConfig {
     pub subject: Option<Template>,
     /// Whom the assertion is for (`aud`). By default the profile's `issuer`, else its `token_url`.
     pub audience: Option<Audience>,
-    /// How long an assertion is valid.
+    /// How long an assertion is valid; by default five minutes.
     #[serde(default = "five_minutes")]
     pub lifetime: Period,
     /// How far `iat` and `nbf` are set back, for issuers whose clocks run behind.
@@ -114,7 +114,9 @@ pub(crate) fn client_signer(
     method: ClientAuth,
     id: &str,
 ) -> Result<TokenSigner, Error> {
-    let ClientAssertionConfig { algorithm, audience, lifetime, headers } = &config.client_assertion;
+    let default = ClientAssertionConfig::default();
+    let ClientAssertionConfig { algorithm, audience, lifetime, headers } =
+        config.client_assertion.as_ref().unwrap_or(&default);
     if method == ClientAuth::ClientSecretJwt && algorithm.is_some_and(|algorithm| !algorithm.is_symmetric()) {
         let message = "does not sign with a secret; client_secret_jwt uses HS256, HS384 or HS512";
         return Err(Error::config(message).at("algorithm").at("client_assertion"));

@@ -85,6 +85,12 @@ impl Client {
     }
 }
 
+impl ClientAuth {
+    const fn signs(self) -> bool {
+        matches!(self, Self::PrivateKeyJwt | Self::ClientSecretJwt)
+    }
+}
+
 impl OAuth2Config {
     /// The configured method, or the one that the other settings make sense for.
     fn method(&self) -> Result<ClientAuth, Error> {
@@ -110,6 +116,10 @@ impl OAuth2Config {
                 Err(Error::config("is not used by this `client_auth`; remove one of them").at("client_key"))
             }
             (.., true) => Err(Error::config("is missing; private_key_jwt signs with it").at("client_key")),
+            _ if !method.signs() && self.client_assertion.is_some() => {
+                Err(Error::config("is not used by this `client_auth`; remove one of them")
+                    .at("client_assertion"))
+            }
             _ => Ok(method),
         }
     }

@@ -32,8 +32,7 @@ pub struct OAuth2Config {
     /// key; the grant `jwt-bearer` goes without, too.
     pub client_auth: Option<ClientAuth>,
     /// Details of the assertions by which `private_key_jwt` and `client_secret_jwt` prove the client.
-    #[serde(default)]
-    pub client_assertion: ClientAssertionConfig,
+    pub client_assertion: Option<ClientAssertionConfig>,
     /// The scopes to ask for: a text with spaces between them, or a list.
     pub scope: Option<Words>,
     /// `audience`, for issuers that want it: one or several.

@@ -14,6 +14,7 @@ fn signature(profile: &dyn Profile, request: &RequestHead<'_>) -> String {
     edits[1].2.clone()
 }
 
+// ANCHOR: vector
 #[test]
 fn the_signature_is_what_openssl_says() {
     let profile = profile::<AcmeHmac>(json!({ "secret": SECRET })).unwrap();
@@ -27,6 +28,7 @@ fn the_signature_is_what_openssl_says() {
         "7d67eaef883b8ea4e3f2f5a83f0948e53e6e6f57a48430786eabd112a06bfbfb"
     );
 }
+// ANCHOR_END: vector
 
 #[test]
 fn method_path_query_and_body_all_count() {

@@ -1,3 +1,4 @@
+// ANCHOR: first
 use std::time::Duration;
 
 use countersign::testing::{Answer, ScriptedHost, profile};
@@ -23,6 +24,7 @@ fn a_login_gives_a_session_for_as_long_as_acme_says() {
     assert_eq!(credential.lifetime(), Lifetime::For(Duration::from_secs(900)));
     assert_eq!(host.sent()[0].body.expose(), br#"{"password":"canary","user":"erp"}"#);
 }
+// ANCHOR_END: first
 
 #[test]
 fn a_session_is_prolonged_without_the_password() {

@@ -87,3 +87,19 @@ async fn what_settings_bring_that_were_replaced_meanwhile_is_not_used() {
     rig.cache.try_place(&mut headers).unwrap();
     assert_eq!(headers["x-token"], "new");
 }
+
+#[tokio::test]
+async fn what_replaced_settings_bring_late_disturbs_nobody() {
+    let rig = Rig::new(Issuer::hourly().held());
+    let cache = Arc::clone(&rig.cache);
+    let early = tokio::spawn(async move { cache.current(&Caller::new(), &target()).await });
+    settle().await;
+    let new = Issuer::new(|_, _| Ok(Credential::header("x-token", "new").valid_for(HOUR)));
+    rig.cache.replace(settings(&Arc::new(new)));
+    assert_eq!(rig.token().await, "new");
+    rig.issuer.release();
+    assert_eq!(shown(&early.await.unwrap().unwrap()), "new");
+    let mut headers = http::HeaderMap::new();
+    assert!(rig.cache.try_place(&mut headers).is_some());
+    assert_eq!(headers["x-token"], "new");
+}

@@ -55,6 +55,7 @@ async fn while_the_issuer_is_down_a_credential_serves_until_its_end_and_not_afte
     }
     let tries = rig.issuer.calls() - 1;
     assert!((20..200).contains(&tries), "backed off: {tries} tries in half an hour");
+    assert_eq!(rig.cache.status().counts.renewals, tries as u64, "nothing is begun only to be told to wait");
     rig.clock.advance(SECOND);
     assert!(rig.cache.try_place(&mut headers).is_none());
     assert!(rig.cache.try_current(&Caller::new(), &target()).is_none());
@@ -130,10 +131,12 @@ async fn a_life_counts_from_when_the_credential_was_asked_for() {
     let cache = Arc::clone(&rig.cache);
     let waiting = tokio::spawn(async move { cache.current(&Caller::new(), &target()).await });
     settle().await;
-    rig.clock.advance(HOUR - SECOND);
+    rig.clock.advance(HOUR / 2);
     rig.issuer.release();
-    assert_eq!(shown(&waiting.await.unwrap().unwrap()), "token-1");
-    assert!(rig.cache.try_current(&Caller::new(), &target()).is_none(), "within the margin of its end");
+    let snapshot = waiting.await.unwrap().unwrap();
+    assert_eq!(snapshot.life().expires_at, Some(at(1_000_000) + HOUR));
+    rig.clock.advance(HOUR / 2 - 5 * SECOND);
+    assert!(rig.cache.try_current(&Caller::new(), &target()).is_none());
 }
 
 #[tokio::test]
@@ -141,6 +144,17 @@ async fn what_expired_on_arrival_is_never_placed() {
     let rig = Rig::new(Issuer::new(|call, start| Ok(token(call).valid_until(start.now - SECOND))));
     assert!(rig.error().await.contains("expired when it arrived"));
     assert_eq!(rig.cache.status().usable, 0);
+}
+
+#[tokio::test]
+async fn what_arrives_within_the_margin_of_its_end_is_not_placed() {
+    let rig = Rig::new(Issuer::hourly().held());
+    let cache = Arc::clone(&rig.cache);
+    let waiting = tokio::spawn(async move { cache.current(&Caller::new(), &target()).await });
+    settle().await;
+    rig.clock.advance(HOUR - 5 * SECOND);
+    rig.issuer.release();
+    waiting.await.unwrap().unwrap_err();
 }
 
 #[tokio::test]

@@ -94,13 +94,15 @@ async fn a_success_ends_the_streak() {
         0 => Ok(token(call).valid_for(SECOND)),
         _ => Err(Error::unavailable("down")),
     }));
-    for _ in 0..4 {
-        let pause = rig.current().await.map_or(SECOND, |_| SECOND);
-        rig.clock.advance(pause * 4);
+    for _ in 0..20 {
+        for failures in 0..3 {
+            let pause = rig.current().await.unwrap_err().pause.unwrap();
+            assert!(pause <= SECOND * (1 << failures), "{pause:?} after {failures} others");
+            rig.clock.advance(pause);
+        }
+        rig.token().await;
+        rig.clock.advance(SECOND);
     }
-    assert_eq!(rig.issuer.calls(), 4);
-    let failure = rig.current().await.unwrap_err();
-    assert!(failure.pause.unwrap() <= SECOND, "the first of a new streak");
 }
 
 #[tokio::test]
@@ -212,4 +214,14 @@ async fn conversations_for_single_use_are_bounded_and_their_failure_is_shared() 
         caller.await.unwrap().unwrap_err();
     }
     assert_eq!(rig.issuer.calls(), 1 + 16, "the others were told");
+    let failure = rig.current().await.unwrap_err();
+    assert!(failure.pause.unwrap() <= SECOND, "sixteen at a time count as one");
+
+    rig.clock.advance(SECOND);
+    let crowd = self::crowd(&rig).await;
+    assert_eq!(rig.issuer.calls(), 1 + 16 + 1, "one finds out whether the issuer is well again");
+    rig.issuer.release();
+    for caller in crowd {
+        caller.await.unwrap().unwrap_err();
+    }
 }

@@ -41,7 +41,8 @@ pub(super) async fn crm(client_id: &str, client_secret: &str) -> std::io::Result
     Server::start(move |request| match request.uri().path() {
         "/token" => {
             let authorized = header(request, "authorization") == Some(expected.as_str());
-            let grant = form_urlencoded::parse(request.body()).any(|(k, v)| k == "grant_type" && v == "client_credentials");
+            let grant = form_urlencoded::parse(request.body())
+                .any(|(k, v)| k == "grant_type" && v == "client_credentials");
             if !(authorized && grant) {
                 return Answer::unauthorized("invalid_client");
             }
@@ -51,7 +52,9 @@ pub(super) async fn crm(client_id: &str, client_secret: &str) -> std::io::Result
             Answer::ok(json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600 }))
         }
         _ => match bearer(request).and_then(|token| lock(&issued).get_mut(token).map(|uses| *uses += 1)) {
-            Some(()) => Answer::ok(json!({ "customers": 7, "tokens_issued": exchanges.load(Ordering::Relaxed) })),
+            Some(()) => {
+                Answer::ok(json!({ "customers": 7, "tokens_issued": exchanges.load(Ordering::Relaxed) }))
+            }
             None => Answer::unauthorized("no valid access token"),
         },
     })
@@ -71,10 +74,13 @@ pub(super) async fn acme(user: &str, password: &str) -> std::io::Result<Server> 
             lock(&sessions).insert(session.clone(), ());
             Answer::ok(json!({ "session": session, "ttl_seconds": 900 }))
         }
-        _ => match header(request, "x-acme-session").and_then(|session| lock(&sessions).get(session).copied()) {
-            Some(()) => Answer::ok(json!({ "rockets": 3 })),
-            None => Answer::unauthorized("no session"),
-        },
+        _ => {
+            match header(request, "x-acme-session").and_then(|session| lock(&sessions).get(session).copied())
+            {
+                Some(()) => Answer::ok(json!({ "rockets": 3 })),
+                None => Answer::unauthorized("no session"),
+            }
+        }
     })
     .await
 }

@@ -34,7 +34,10 @@ pub(super) fn acme_login() -> Result<PathBuf, String> {
         Err(error) => return Err(format!("cargo cannot be run: {error}")),
     };
     if !output.status.success() {
-        return Err(format!("the example plugin does not build:\n{}", String::from_utf8_lossy(&output.stderr)));
+        return Err(format!(
+            "the example plugin does not build:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        ));
     }
     artifact(&output.stdout).ok_or_else(|| format!("cargo built no {LIBRARY}"))
 }

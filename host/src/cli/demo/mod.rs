@@ -32,7 +32,8 @@ const AUDIENCE: &str = "orders-api";
 /// # Errors
 /// In words, what did not hold or could not be set up.
 pub(crate) async fn run(plugin: Option<PathBuf>, keep: bool) -> Result<(), String> {
-    let folder = Folder::new(keep).map_err(|error| format!("cannot make a folder for the demonstration: {error}"))?;
+    let folder =
+        Folder::new(keep).map_err(|error| format!("cannot make a folder for the demonstration: {error}"))?;
     let outcome = Demonstration::set_up(folder.path(), plugin).await?.show().await;
     if keep {
         say(format_args!("\nKept: {}", folder.path().display()))?;
@@ -82,7 +83,8 @@ impl Demonstration {
         let config = configuration(&orders, &crm, &acme);
         let write = |name: &str, text: &str| {
             let file = folder.join(name);
-            fs::write(&file, text).and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(0o600)))
+            fs::write(&file, text)
+                .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(0o600)))
         };
         write("orders.pem", &key_pem)
             .and_then(|()| write("crm.secret", &client_secret))
@@ -94,11 +96,22 @@ impl Demonstration {
         for line in config.lines() {
             say(format_args!("  {}\n", paint.dim(line)))?;
         }
-        let host = Host::start(&folder.join("countersign.toml")).await.map_err(|findings| findings.to_string())?;
+        let host =
+            Host::start(&folder.join("countersign.toml")).await.map_err(|findings| findings.to_string())?;
         let calls = vec![
             Call { connector: "orders", path: "/42", how: "signed JWT", expected: "\"for\":\"ada\"" },
-            Call { connector: "crm", path: "/customers", how: "OAuth2 token", expected: "\"tokens_issued\":1" },
-            Call { connector: "crm", path: "/customers", how: "the same token", expected: "\"tokens_issued\":1" },
+            Call {
+                connector: "crm",
+                path: "/customers",
+                how: "OAuth2 token",
+                expected: "\"tokens_issued\":1",
+            },
+            Call {
+                connector: "crm",
+                path: "/customers",
+                how: "the same token",
+                expected: "\"tokens_issued\":1",
+            },
             Call { connector: "acme", path: "/rockets", how: "plugin's session", expected: "\"rockets\":3" },
         ];
         Ok(Self { host, calls, paint, _servers: vec![orders, crm, acme] })
@@ -110,20 +123,29 @@ impl Demonstration {
         for call in &self.calls {
             let (bare, _) = self.bare(call).await?;
             let (status, body) = self.through(call).await?;
-            let held = bare == StatusCode::UNAUTHORIZED && status == StatusCode::OK && body.contains(call.expected);
+            let held =
+                bare == StatusCode::UNAUTHORIZED && status == StatusCode::OK && body.contains(call.expected);
             let mark = |status: StatusCode| {
                 let text = status.to_string();
                 if status.is_success() { self.paint.good(text) } else { self.paint.bad(text) }
             };
             let what = format!("GET {}{}", call.connector, call.path);
             let pad = " ".repeat(28_usize.saturating_sub(bare.to_string().len()));
-            say(format_args!("  {what:22}{}{pad}{}  {body}  {}\n", mark(bare), mark(status), self.paint.dim(call.how)))?;
+            say(format_args!(
+                "  {what:22}{}{pad}{}  {body}  {}\n",
+                mark(bare),
+                mark(status),
+                self.paint.dim(call.how)
+            ))?;
             if !held {
                 failures.push(what);
             }
         }
         if failures.is_empty() {
-            say(format_args!("\n{} Next: README.md, \"Your first connector\".\n", self.paint.good("All of it held.")))
+            say(format_args!(
+                "\n{} Next: README.md, \"Your first connector\".\n",
+                self.paint.good("All of it held.")
+            ))
         } else {
             Err(format!("this did not hold: {}", failures.join(", ")))
         }
@@ -142,7 +164,8 @@ impl Demonstration {
     /// The same call by way of its connector.
     async fn through(&self, call: &Call) -> Result<(StatusCode, String), String> {
         let connector = self.host.connector(call.connector).map_err(|error| error.to_string())?;
-        let request = Request::get(call.path).extension(Caller::from_iter([("user", "ada")])).body(Bytes::new());
+        let request =
+            Request::get(call.path).extension(Caller::from_iter([("user", "ada")])).body(Bytes::new());
         let request = request.map_err(|error| error.to_string())?;
         let answer = Client::new().send(&connector, request).await.map_err(|error| error.to_string())?;
         let status = answer.status();
@@ -192,7 +215,9 @@ fn drop_in(plugin: Option<PathBuf>, folder: &Path, paint: Paint) -> Result<(), S
     let built = match plugin {
         Some(file) => file,
         None => {
-            say(format_args!("Building the example plugin, as its author would (docs/examples/acme-login) … "))?;
+            say(format_args!(
+                "Building the example plugin, as its author would (docs/examples/acme-login) … "
+            ))?;
             let built = build::acme_login()?;
             say(format_args!("{:.1} s\n", started.elapsed().as_secs_f32()))?;
             built
@@ -206,7 +231,10 @@ fn drop_in(plugin: Option<PathBuf>, folder: &Path, paint: Paint) -> Result<(), S
         .and_then(|_| fs::set_permissions(&target, fs::Permissions::from_mode(0o600)))
         .map_err(|error| format!("cannot drop {} in: {error}", built.display()))?;
     let size = fs::metadata(&target).map(|file| file.len() / 1024).unwrap_or_default();
-    say(format_args!("Dropped in: {} ({size} KiB). Nobody rebuilds the host.\n\n", paint.bold(format_args!("plugins/{}", name.display()))))
+    say(format_args!(
+        "Dropped in: {} ({size} KiB). Nobody rebuilds the host.\n\n",
+        paint.bold(format_args!("plugins/{}", name.display()))
+    ))
 }
 
 /// A folder that is gone afterwards, unless it is kept.
@@ -241,11 +269,13 @@ impl Drop for Folder {
 /// A key pair for ES256: the private key as PEM, the public one as a point.
 fn key_pair() -> Result<(String, Vec<u8>), String> {
     let failed = |_| "no key pair can be made here".to_owned();
-    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).map_err(failed)?;
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+        .map_err(failed)?;
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref())
         .map_err(|_| "no key pair can be made here".to_owned())?;
     let body = base64::engine::general_purpose::STANDARD.encode(pkcs8.as_ref());
-    let lines: Vec<&str> = body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    let lines: Vec<&str> =
+        body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"));
     Ok((pem, pair.public_key().as_ref().to_vec()))
 }

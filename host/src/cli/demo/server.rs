@@ -29,7 +29,10 @@ impl Server {
             while let Ok((stream, _)) = listener.accept().await {
                 let answer = Arc::clone(&answer);
                 let service = service_fn(move |request| respond(Arc::clone(&answer), request));
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service),
+                );
             }
         });
         Ok(Self { address, task })

@@ -91,6 +91,14 @@ impl Check {
                     }
                 }
             }
+            kind @ (Kind::Pattern { .. } | Kind::Format { .. }) => {
+                let help = self.examples(error);
+                let message = match help {
+                    Some(_) => "is not of the form that it has to have".to_owned(),
+                    None => words::of(kind, error.instance()),
+                };
+                problems.push(Problem { path, key: None, message, help });
+            }
             kind => {
                 let message = words::of(kind, error.instance());
                 problems.push(Problem { path, key: None, message, help: None });
@@ -112,9 +120,21 @@ impl Check {
 
     /// The keys that a schema knows, given an error of one of its keywords.
     fn known_keys(&self, error: &ValidationError<'_>) -> Vec<&str> {
+        self.refusing(error).map(|schema| keys::known(&self.schema, schema)).unwrap_or_default()
+    }
+
+    /// The examples that a schema gives of a text's form.
+    fn examples(&self, error: &ValidationError<'_>) -> Option<String> {
+        let examples = self.refusing(error)?.get("examples")?.as_array()?;
+        let examples: Vec<String> =
+            examples.iter().filter_map(Json::as_str).map(|it| format!("`{it}`")).collect();
+        (!examples.is_empty()).then(|| format!("write it like {}", examples.join(", ")))
+    }
+
+    /// The schema that one of whose keywords refused.
+    fn refusing(&self, error: &ValidationError<'_>) -> Option<&Json> {
         let keyword = error.schema_path().as_str();
-        let parent = keyword.rsplit_once('/').map_or("", |(parent, _)| parent);
-        self.schema.pointer(parent).map(|schema| keys::known(&self.schema, schema)).unwrap_or_default()
+        self.schema.pointer(keyword.rsplit_once('/').map_or("", |(parent, _)| parent))
     }
 }
 

@@ -237,6 +237,8 @@ mod tests {
     fn output_is_taken_without_one_newline() {
         assert_eq!(run("printf 'a\\nb\\n\\n'").unwrap(), "a\nb\n");
         assert_eq!(run("sh -c 'cat; pwd'").unwrap(), "/");
+        assert_eq!(run("readlink /proc/self/fd/0").unwrap(), "/dev/null");
+        assert_eq!(run("readlink /proc/self/fd/2").unwrap(), "/dev/null");
     }
 
     #[test]
@@ -264,5 +266,23 @@ mod tests {
             assert!(ended, "{line}: {}", fault.message);
         }
         assert!(started.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn what_a_killed_program_started_is_killed_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = "sh -c 'sleep 60 & echo $! > pid; sleep 60'";
+        output(line, folder.path(), Duration::from_millis(300)).unwrap_err();
+        let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
+        let lives = || {
+            // A process that nobody has reaped yet is no longer alive: `PID (sleep) Z …`.
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            !stat.is_empty() && !stat.contains(") Z ")
+        };
+        let until = Instant::now() + Duration::from_secs(10);
+        while lives() && Instant::now() < until {
+            std::thread::yield_now();
+        }
+        assert!(!lives());
     }
 }

@@ -64,13 +64,21 @@ pub(super) fn bytes(path: &Path, notes: &mut Notes) -> Result<Secret<Vec<u8>>, F
     if bytes.expose().is_empty() {
         return Err(Fault::new(format!("{} is empty", path.display())));
     }
-    if std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0) {
+    let everybody = std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0);
+    if everybody && !is_public(bytes.expose()) {
         notes.warnings.push(Fault::with_help(
             format!("every user of this machine may read {}", path.display()),
             format!("`chmod o-rwx {}`", path.display()),
         ));
     }
     Ok(bytes)
+}
+
+/// Whether it is a PEM file with nothing to hide: certificates and public keys.
+fn is_public(bytes: &[u8]) -> bool {
+    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    (holds("-----BEGIN CERTIFICATE-----") || holds("-----BEGIN PUBLIC KEY-----"))
+        && !holds("PRIVATE KEY-----")
 }
 
 /// The text of a file that a setting comes from, without one newline at its end.

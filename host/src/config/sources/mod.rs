@@ -27,6 +27,19 @@ use super::reader::beside;
 
 /// Where the values of `${…}` come from during one pass over a configuration.
 ///
+/// | in a string | stands for |
+/// |---|---|
+/// | `${env:NAME}` | an environment variable; one that is not set, or empty, is an error |
+/// | `${env:NAME:-default}` | the same, and the default instead of an error; the default may be empty |
+/// | `${file:PATH}` | a file's text without one newline at its end; UTF-8, at most 1 MiB, not empty |
+/// | `${base64:PATH}` | a file's bytes in base64, for keystores |
+/// | `${command:PROGRAM ARGUMENT…}` | what a program prints, without one newline at its end; no shell, at most 10 s and 64 KiB |
+/// | `$$` | a dollar sign; a `$` before anything but `{` and `$` stands for itself too |
+///
+/// Paths are relative to the folder of the configuration, which is also where programs run. Words of a command are
+/// separated by blanks; `'…'` and `"…"` keep blanks and `}` together, `\` keeps the next character. What a source
+/// holds is never looked through for `${…}` again.
+///
 /// What a program printed is remembered, so that one that many profiles name runs once; make new `Sources` to look
 /// again. Reading blocks: files are read and programs run by the calling thread.
 pub struct Sources {

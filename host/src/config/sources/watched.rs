@@ -82,6 +82,17 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_written_anew_at_the_same_length_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        fs::write(&path, "one").unwrap();
+        fs::File::options().append(true).open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        let watched = Watched::now(&path).unwrap();
+        fs::write(&path, "two").unwrap();
+        assert!(watched.changed());
+    }
+
+    #[test]
     fn a_swapped_link_on_the_way_is_a_change() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);

@@ -48,7 +48,7 @@ fn root_tables_are_known() {
 #[test]
 fn profiles_have_names_and_types() {
     assert_findings(
-        "[profiles]\nx = 1\n[profiles.Bad]\ntype = 'token'\n[profiles.a]\n[profiles.b]\ntype = 'tokem'\n[profiles.c]\ntype = 3\n\
+        "[profiles]\nx = 1\n[profiles.Bad]\ntype = 'token'\n[profiles.a]\n[profiles.b]\ntype = 'tokem'\n[profiles.c]\ntype = 3\n[profiles.e]\ntype = 'canary-7f3a !'\n\
          [profiles.d]\ntype = 'token'\nissuer = 'i'\ndefault_lifetime = '5 minutes'\n",
         &[
             "countersign.toml:2:1: profiles.x: expected table `[profiles.x]`, found integer",
@@ -58,7 +58,9 @@ fn profiles_have_names_and_types() {
             "countersign.toml:7:8: profiles.b.type: there is no profile type `tokem`",
             "  help: did you mean `token`?",
             "countersign.toml:9:8: profiles.c.type: expected string, found integer",
-            "countersign.toml:13:20: profiles.d.default_lifetime: is not a duration; write `30s`, `5m`, `1h30m` or `250ms`",
+            "countersign.toml:11:8: profiles.e.type: there is no profile type `…`",
+            "  help: known here: `login`, `token`",
+            "countersign.toml:15:20: profiles.d.default_lifetime: is not a duration; write `30s`, `5m`, `1h30m` or `250ms`",
         ],
     );
 }

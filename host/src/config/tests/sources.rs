@@ -72,12 +72,14 @@ fn files_that_cannot_be_a_value_are_refused() {
         ("loop", "loop: "),
         ("pipe", "pipe is not a regular file"),
         (".", "is not a regular file"),
+        ("/proc/self/status", "was being written while it was read"),
         ("missing", "missing: there is no such file"),
     ] {
         let said = issuer_in(at, &format!("${{file:{name}}}")).unwrap_err();
         assert!(said.contains(words), "{name}: {said}");
         assert!(said.contains("countersign.toml:3:10: profiles.p.issuer: "), "{said}");
     }
+    assert!(issuer_in(at, "${base64:empty}").unwrap_err().contains("empty is empty"));
 }
 
 #[test]
@@ -97,6 +99,19 @@ fn a_file_that_everybody_may_read_is_a_warning() {
             "{said}"
         );
     }
+}
+
+#[test]
+fn certificates_may_be_read_by_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[profiles.p]\ntype = 'token'\nissuer = '${file:pem}'\n";
+    let warnings = |pem: &str| {
+        fs::write(folder.path().join("pem"), pem).unwrap();
+        fs::set_permissions(folder.path().join("pem"), fs::Permissions::from_mode(0o644)).unwrap();
+        examine_in(folder.path(), text).unwrap().1[0].warnings.len()
+    };
+    assert_eq!(warnings("-----BEGIN CERTIFICATE-----\n"), 0);
+    assert_eq!(warnings("-----BEGIN CERTIFICATE-----\n-----BEGIN RSA PRIVATE KEY-----\n"), 1);
 }
 
 #[test]

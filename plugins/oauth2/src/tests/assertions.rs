@@ -202,6 +202,7 @@ fn settings_that_make_no_sense_are_refused_where_they_stand() {
         ),
         (json!({ "client_auth": "private_key_jwt", "client_secret": null }), "client_key"),
         (json!({ "client_auth": "client_secret_jwt" }), "client_secret"),
+        (json!({ "client_assertion": { "lifetime": "1m" } }), "client_assertion"),
         (
             json!({ "client_auth": "client_secret_jwt", "client_assertion": { "algorithm": "ES256" } }),
             "client_assertion.algorithm",

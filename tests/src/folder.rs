@@ -61,7 +61,9 @@ impl Folder {
     /// # Panics
     /// If it is refused: with the findings.
     pub async fn host(&self, toml: &str) -> Host {
-        Host::start(&self.config(toml)).await.unwrap_or_else(|findings| panic!("refused:\n{findings}\n{toml}"))
+        Host::start(&self.config(toml))
+            .await
+            .unwrap_or_else(|findings| panic!("refused:\n{findings}\n{toml}"))
     }
 
     /// Why this configuration is refused.

@@ -27,7 +27,8 @@ async fn follow(host: &Host, request: Request<bytes::Bytes>) -> Answer {
 
 #[tokio::test]
 async fn requests_that_lead_elsewhere_are_refused_before_they_are_sent() {
-    let (api, elsewhere) = (FaultServer::start([Reply::status(200)]), FaultServer::start([Reply::status(200)]));
+    let (api, elsewhere) =
+        (FaultServer::start([Reply::status(200)]), FaultServer::start([Reply::status(200)]));
     let folder = Folder::new();
     let host = folder.host(&toml(&api, "header = \"X-Key\"", "")).await;
     let host_and_port = api.url("").replace("http://", "");
@@ -61,7 +62,10 @@ async fn requests_that_lead_elsewhere_are_refused_before_they_are_sent() {
     }
     // A path that only looks like another host is a path.
     let path = format!("//{stranger}/x");
-    assert_eq!(send(&host, Method::GET, &path, "").await.map(|answer| answer.status().as_u16()).unwrap_or(0), 200);
+    assert_eq!(
+        send(&host, Method::GET, &path, "").await.map(|answer| answer.status().as_u16()).unwrap_or(0),
+        200
+    );
     assert_eq!(api.requests()[0].target, format!("/api//{stranger}/x"));
     assert_eq!((api.count(), elsewhere.connections()), (1, 0));
 }
@@ -168,7 +172,8 @@ fn numbered(api: &FaultServer, rejection: &str) -> (FaultServer, String) {
 }
 
 fn tokens(api: &FaultServer) -> Vec<String> {
-    let carried = |seen: &countersign_tests::http1::Recorded| seen.header("authorization").unwrap()[7..].to_owned();
+    let carried =
+        |seen: &countersign_tests::http1::Recorded| seen.header("authorization").unwrap()[7..].to_owned();
     api.requests().iter().map(carried).collect()
 }
 
@@ -309,7 +314,9 @@ async fn no_value_can_break_a_request_apart() {
     // What comes in by a caller is only known when it comes.
     let api = FaultServer::start([Reply::status(200)]);
     let folder = Folder::new();
-    let host = folder.host(&toml(&api, "header = \"X-Key\"\nheaders = { X-User = \"{{ caller.user }}\" }", "")).await;
+    let host = folder
+        .host(&toml(&api, "header = \"X-Key\"\nheaders = { X-User = \"{{ caller.user }}\" }", ""))
+        .await;
     for user in ["a\r\nx-evil: 1", "a\nb", "a\0"] {
         let mut wish = request(Method::GET, "/", "");
         wish.extensions_mut().insert([("user", user)].into_iter().collect::<countersign::Caller>());

@@ -82,8 +82,16 @@ async fn nginx_lets_in_keys_in_header_query_and_cookie_at_once() {
         .host(&format!(
             "{}{}{}",
             connector("all", &server.url("/keys"), all),
-            connector("one", &server.url("/header"), "type = \"api-key\"\nkey = \"${file:key}\"\nheader = \"X-Api-Key\""),
-            connector("wrong", &server.url("/header"), "type = \"api-key\"\nkey = \"ab$$c\"\nheader = \"X-Api-Key\""),
+            connector(
+                "one",
+                &server.url("/header"),
+                "type = \"api-key\"\nkey = \"${file:key}\"\nheader = \"X-Api-Key\""
+            ),
+            connector(
+                "wrong",
+                &server.url("/header"),
+                "type = \"api-key\"\nkey = \"ab$$c\"\nheader = \"X-Api-Key\""
+            ),
         ))
         .await;
 
@@ -193,7 +201,10 @@ async fn a_strict_api_lets_in_each_algorithm_with_its_own_key_and_no_other() {
         let (status, body) = call(&host, &name.to_lowercase()).await;
         assert_eq!(status, 200, "{name}: {:?}", api.requests());
         let seen: Value = serde_json::from_str(&body).unwrap();
-        assert_eq!((seen["header"]["alg"].as_str(), seen["claims"]["sub"].as_str()), (Some(*name), Some("u1")));
+        assert_eq!(
+            (seen["header"]["alg"].as_str(), seen["claims"]["sub"].as_str()),
+            (Some(*name), Some("u1"))
+        );
         assert_eq!(call(&host, &format!("{}-wrong", name.to_lowercase())).await.0, 401, "{name}");
     }
 }
@@ -215,7 +226,11 @@ async fn claims_come_from_the_caller_and_tokens_go_where_the_api_wants_them() {
         )
     };
     let places = [
-        ("header", Placement::Header("x-token".into(), "JWT".into()), "header = \"X-Token\"\nscheme = \"JWT\""),
+        (
+            "header",
+            Placement::Header("x-token".into(), "JWT".into()),
+            "header = \"X-Token\"\nscheme = \"JWT\"",
+        ),
         ("bare", Placement::Header("x-token".into(), String::new()), "header = \"X-Token\"\nscheme = \"\""),
         ("query", Placement::Query("jwt".into()), "query = \"jwt\""),
         ("cookie", Placement::Cookie("jwt".into()), "cookie = \"jwt\""),
@@ -224,7 +239,9 @@ async fn claims_come_from_the_caller_and_tokens_go_where_the_api_wants_them() {
     let mut apis = Vec::new();
     for (name, placement, settings) in places {
         let api = JwtApi::start(rules(placement));
-        let settings = format!("{settings}\nreuse = false\nclaims = {{ tenant = \"{{{{ caller.tenant }}}}\", n = [1, true] }}");
+        let settings = format!(
+            "{settings}\nreuse = false\nclaims = {{ tenant = \"{{{{ caller.tenant }}}}\", n = [1, true] }}"
+        );
         toml.push_str(&connector(name, &api.url("/api"), &jwt(key, &settings)));
         apis.push((name, api));
     }
@@ -233,7 +250,9 @@ async fn claims_come_from_the_caller_and_tokens_go_where_the_api_wants_them() {
     for (name, _api) in &apis {
         for tenant in ["acme", "globex"] {
             let mut request = countersign_tests::folder::request(http::Method::GET, "/orders", "");
-            request.extensions_mut().insert([("tenant", tenant)].into_iter().collect::<countersign::Caller>());
+            request
+                .extensions_mut()
+                .insert([("tenant", tenant)].into_iter().collect::<countersign::Caller>());
             let connector = host.connector(name).unwrap();
             let answer = countersign_host::Client::new().send(&connector, request).await.unwrap();
             let (status, body) = read(answer).await;
@@ -252,9 +271,10 @@ async fn claims_come_from_the_caller_and_tokens_go_where_the_api_wants_them() {
 async fn published_key(provider: &OidcProvider, algorithm: &str) -> DecodingKey {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let keys: JwkSet = http.get(provider.url("/jwks")).send().await.unwrap().json().await.unwrap();
-    let key = keys.keys.iter().find(|key| {
-        key.common.key_algorithm.is_some_and(|known| known.to_string() == algorithm)
-    });
+    let key = keys
+        .keys
+        .iter()
+        .find(|key| key.common.key_algorithm.is_some_and(|known| known.to_string() == algorithm));
     DecodingKey::from_jwk(key.unwrap()).unwrap()
 }
 
@@ -311,12 +331,14 @@ async fn each_way_to_prove_the_client_gets_a_token_that_the_api_accepts() {
             names.push(name);
         }
     }
-    let wrong = |id: &str, more: &str| {
-        format!("type = \"oauth2\"\n{by_url}\nclient_id = \"{id}\"\n{more}")
-    };
+    let wrong = |id: &str, more: &str| format!("type = \"oauth2\"\n{by_url}\nclient_id = \"{id}\"\n{more}");
     folder.put("other.pem", &keys::p256().private);
     toml.push_str(&connector("wrong-secret", &api.url("/api"), &wrong("by-basic", "client_secret = \"x\"")));
-    toml.push_str(&connector("wrong-key", &api.url("/api"), &wrong("by-key", "client_key = \"${file:other.pem}\"")));
+    toml.push_str(&connector(
+        "wrong-key",
+        &api.url("/api"),
+        &wrong("by-key", "client_key = \"${file:other.pem}\""),
+    ));
     let target = format!("client_secret = \"${{file:secret}}\"\nresource = \"https://crm.example\"");
     toml.push_str(&connector("wrong-resource", &api.url("/api"), &wrong("by-basic", &target)));
     let host = folder.host(&toml).await;
@@ -329,9 +351,11 @@ async fn each_way_to_prove_the_client_gets_a_token_that_the_api_accepts() {
         assert_eq!(seen["claims"]["scope"], "read", "{name}");
     }
     let seen = api.requests().len();
-    for (name, says) in
-        [("wrong-secret", "invalid_client"), ("wrong-key", "invalid_client"), ("wrong-resource", "invalid_target")]
-    {
+    for (name, says) in [
+        ("wrong-secret", "invalid_client"),
+        ("wrong-key", "invalid_client"),
+        ("wrong-resource", "invalid_target"),
+    ] {
         let error = get(&host, name, "/orders").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied, "{name}: {error}");
         assert!(error.to_string().contains(says), "{name}: {error}");
@@ -401,7 +425,9 @@ async fn refresh_tokens_are_rotated_and_assertions_exchanged() {
     // Two seconds later the token has ended, and the refresh token that was given is used up: the rotated one serves.
     let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
-        get(&host, "refresh", "/orders").await.unwrap_or_else(|error| panic!("{error} {}", provider.errors()));
+        get(&host, "refresh", "/orders")
+            .await
+            .unwrap_or_else(|error| panic!("{error} {}", provider.errors()));
         let (token, about) = introspect().await;
         if token != first {
             assert_eq!(about["active"], true, "{about}");
@@ -483,7 +509,10 @@ async fn dropped_in_plugins_log_in_and_sign() {
     countersign_host::Client::new().send(&host.connector("hmac").unwrap(), request).await.unwrap();
     let signed = api.requests().pop().unwrap();
     let time = signed.header("x-acme-timestamp").unwrap();
-    let text = format!("POST\n/api/orders?page=2\n{time}\n{}", hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"{}").as_ref()));
+    let text = format!(
+        "POST\n/api/orders?page=2\n{time}\n{}",
+        hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"{}").as_ref())
+    );
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, SHARED.as_bytes());
     let expected = hex(aws_lc_rs::hmac::sign(&key, text.as_bytes()).as_ref());
     assert_eq!(signed.header("x-acme-signature"), Some(expected.as_str()));

@@ -54,7 +54,10 @@ fn the_types_are_the_same_and_come_from_where_they_should() {
         assert_eq!(manifest.schema["additionalProperties"], false, "{name}: unknown settings are found");
         assert!(!manifest.summary.is_empty(), "{name}");
         for (setting, schema) in manifest.schema["properties"].as_object().unwrap() {
-            assert!(schema["description"].is_string() || schema["$ref"].is_string() || !schema["anyOf"].is_null(), "{name}: {setting} is undocumented");
+            assert!(
+                schema["description"].is_string() || schema["$ref"].is_string() || !schema["anyOf"].is_null(),
+                "{name}: {setting} is undocumented"
+            );
         }
     }
 }
@@ -73,7 +76,9 @@ fn basic_is_the_one_of_the_rfc() {
 #[test]
 fn a_given_token_is_sent_as_it_is() {
     in_each_home(|create| {
-        let bearer = create("bearer", json!({ "token": "mF_9.B5f-4.1JqM\n", "header": "X-Auth", "scheme": "" })).unwrap();
+        let bearer =
+            create("bearer", json!({ "token": "mF_9.B5f-4.1JqM\n", "header": "X-Auth", "scheme": "" }))
+                .unwrap();
         let credential = ScriptedHost::new().acquire(&*bearer).unwrap();
         assert_eq!(placed(&credential), [("header", "x-auth", "mF_9.B5f-4.1JqM")]);
         assert_eq!(credential.lifetime(), Lifetime::UntilRejected);
@@ -119,7 +124,9 @@ fn tokens_are_signed_with_the_key_and_live_as_long_as_they_say() {
         let profile = create("jwt-bearer", settings).unwrap();
         let mut host = ScriptedHost::new().caller("user", "ada");
         let credential = host.acquire(&*profile).unwrap();
-        let [("header", "authorization", value)] = placed(&credential)[..] else { panic!("placed elsewhere") };
+        let [("header", "authorization", value)] = placed(&credential)[..] else {
+            panic!("placed elsewhere")
+        };
         let mut validation = Validation::new(Algorithm::EdDSA);
         (validation.validate_exp, validation.validate_aud) = (false, false);
         let token = jsonwebtoken::decode::<Value>(&value["Bearer ".len()..], &verify, &validation).unwrap();
@@ -163,8 +170,10 @@ fn erp() -> Value {
 fn a_token_endpoint_is_asked_and_its_answer_placed() {
     in_each_home(|create| {
         let oauth2 = create("oauth2", erp()).unwrap();
-        let mut host = ScriptedHost::new()
-            .answer(Answer::json(200, json!({ "access_token": "t", "token_type": "Bearer", "expires_in": 60 })));
+        let mut host = ScriptedHost::new().answer(Answer::json(
+            200,
+            json!({ "access_token": "t", "token_type": "Bearer", "expires_in": 60 }),
+        ));
         let credential = host.acquire(&*oauth2).unwrap();
         assert_eq!(placed(&credential), [("header", "authorization", "Bearer t")]);
         assert_eq!(credential.lifetime(), Lifetime::For(Duration::from_secs(60)));
@@ -203,7 +212,10 @@ fn failures_are_the_same_errors_with_the_same_words() {
             Some(9),
         ),
         (
-            || ScriptedHost::new().answer(Answer::json(401, json!({ "error": "invalid_client", "canary": 1 }))),
+            || {
+                ScriptedHost::new()
+                    .answer(Answer::json(401, json!({ "error": "invalid_client", "canary": 1 })))
+            },
             ErrorKind::Denied,
             None,
         ),
@@ -211,9 +223,9 @@ fn failures_are_the_same_errors_with_the_same_words() {
         (|| ScriptedHost::new().no_answer(), ErrorKind::Unavailable, None),
     ];
     for (script, kind, wait) in scripts {
-        let [linked, plugin] = homes().each_ref().map(|(_, types)| {
-            script().acquire(&*types.create("oauth2", &erp()).unwrap()).unwrap_err()
-        });
+        let [linked, plugin] = homes()
+            .each_ref()
+            .map(|(_, types)| script().acquire(&*types.create("oauth2", &erp()).unwrap()).unwrap_err());
         assert_eq!(linked, plugin);
         assert_eq!((plugin.kind(), plugin.retry_after()), (kind, wait.map(Duration::from_secs)));
         assert!(!plugin.to_string().contains("canary"), "{plugin}");
@@ -240,7 +252,10 @@ fn wrong_settings_are_named_in_the_same_words() {
         ("jwt-bearer", json!({ "key": keys::rsa().private, "algorithm": "none" })),
         ("jwt-bearer", json!({ "key": keys::p256().private, "claims": { "iss": "x" } })),
         ("oauth2", json!({ "client_id": "x", "client_secret": "canary" })),
-        ("oauth2", json!({ "token_url": "http://login.example", "client_id": "x", "client_secret": "canary" })),
+        (
+            "oauth2",
+            json!({ "token_url": "http://login.example", "client_id": "x", "client_secret": "canary" }),
+        ),
         ("oauth2", json!({ "token_url": "https://login.example", "client_id": "x", "client_key": "canary" })),
         ("oauth2", json!({ "token_url": "https://login.example", "grant": "password" })),
     ];

@@ -93,7 +93,12 @@ async fn bad_answers_are_errors_that_say_what_is_wrong() {
         case("not-json", Reply::json(format!("access_token={BODY}")), Unavailable, "not JSON"),
         case("broken-json", Reply::json(format!(r#"{{"access_token" "{BODY}"}}"#)), Unavailable, "not JSON"),
         case("half-json", Reply::json(format!(r#"{{"access_token":"{BODY}"#)), Unavailable, "cut off"),
-        case("json-and-more", Reply::json(format!(r#"{{"access_token":"t"}} {BODY}"#)), Unavailable, "goes on"),
+        case(
+            "json-and-more",
+            Reply::json(format!(r#"{{"access_token":"t"}} {BODY}"#)),
+            Unavailable,
+            "goes on",
+        ),
         case("a-list", Reply::json(format!(r#"["{BODY}"]"#)), Unavailable, "not of the expected shape"),
         case("nothing", Reply::json(""), Unavailable, "cut off"),
         case("empty-token", Reply::json(r#"{"access_token":""}"#), Unavailable, "without an access_token"),
@@ -147,14 +152,20 @@ async fn bad_answers_are_errors_that_say_what_is_wrong() {
     ];
     all_fail_closed("", &cases).await;
     let reached = cases.iter().filter_map(|case| case.server.requests().pop());
-    let proofs: Vec<_> = reached.filter_map(|asked| asked.header("authorization").map(str::to_owned)).collect();
-    assert_eq!(proofs.len(), cases.len() - 1, "each was asked with the client's secret, but the one that hung up");
+    let proofs: Vec<_> =
+        reached.filter_map(|asked| asked.header("authorization").map(str::to_owned)).collect();
+    assert_eq!(
+        proofs.len(),
+        cases.len() - 1,
+        "each was asked with the client's secret, but the one that hung up"
+    );
 }
 
 #[tokio::test]
 async fn how_long_to_wait_is_taken_from_seconds_and_from_dates() {
     let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-    let waits = |reply: Reply, name, kind, says, wait| Case { retry_after: wait, ..case(name, reply, kind, says) };
+    let waits =
+        |reply: Reply, name, kind, says, wait| Case { retry_after: wait, ..case(name, reply, kind, says) };
     let cases = [
         waits(Reply::status(429).header("Retry-After", "40"), "seconds", RateLimited, "status 429", Some(40)),
         waits(
@@ -164,7 +175,13 @@ async fn how_long_to_wait_is_taken_from_seconds_and_from_dates() {
             "status 429",
             Some(30),
         ),
-        waits(Reply::status(503).header("Retry-After", "9"), "unavailable", Unavailable, "status 503", Some(9)),
+        waits(
+            Reply::status(503).header("Retry-After", "9"),
+            "unavailable",
+            Unavailable,
+            "status 503",
+            Some(9),
+        ),
         waits(Reply::status(429), "unsaid", RateLimited, "status 429", None),
         waits(Reply::status(429).header("Retry-After", BODY), "nonsense", RateLimited, "status 429", None),
     ];
@@ -271,7 +288,9 @@ async fn waiting(host: &Host, calls: usize) -> Vec<tokio::task::JoinHandle<Resul
     tasks
 }
 
-async fn outcomes(tasks: Vec<tokio::task::JoinHandle<Result<u16, ErrorKind>>>) -> Vec<Result<u16, ErrorKind>> {
+async fn outcomes(
+    tasks: Vec<tokio::task::JoinHandle<Result<u16, ErrorKind>>>,
+) -> Vec<Result<u16, ErrorKind>> {
     let mut outcomes = Vec::with_capacity(tasks.len());
     for task in tasks {
         outcomes.push(task.await.unwrap());
@@ -339,10 +358,8 @@ async fn a_thousand_callers_of_a_failing_issuer_make_one_exchange_per_pause_all_
 
 #[tokio::test]
 async fn a_credential_keeps_serving_while_its_issuer_is_down_until_its_end_and_not_after() {
-    let issuer = FaultServer::start([
-        Reply::json(r#"{"access_token":"t","expires_in":4}"#),
-        Reply::status(500),
-    ]);
+    let issuer =
+        FaultServer::start([Reply::json(r#"{"access_token":"t","expires_in":4}"#), Reply::status(500)]);
     let api = FaultServer::start([Reply::status(204)]);
     let folder = Folder::new();
     let host = folder.host(&toml("", &[("erp", issuer.url("/token"))], &api)).await;

@@ -4,6 +4,7 @@ use countersign::ErrorKind;
 use countersign_host::{Answer, Client, Error, Host};
 use countersign_tests::fault::{FaultServer, Reply};
 use countersign_tests::folder::{Folder, get, read, request};
+use countersign_tests::tls::{self, TestCa};
 use http::{Method, Request};
 
 const KEY: &str = "k3y-of-the-api";
@@ -282,6 +283,25 @@ async fn a_signature_covers_what_earlier_profiles_placed_and_two_of_a_kind_are_r
     let error = get(&host, "both", "/").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
     assert_eq!(api.count(), 1);
+}
+
+#[tokio::test]
+async fn an_api_whose_certificate_does_not_fit_gets_nothing() {
+    let ca = TestCa::new();
+    for identity in [tls::self_signed(), ca.wrong_name(), ca.expired(), TestCa::new().server()] {
+        let api = FaultServer::start_tls(&identity, [Reply::status(200)]);
+        let folder = Folder::new();
+        folder.put("ca.pem", ca.pem());
+        let host = folder.host(&toml(&api, "header = \"X-Key\"", "ca_file = \"ca.pem\"")).await;
+        let error = send(&host, Method::GET, "/orders", "").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert_eq!(api.count(), 0, "something was sent to a stranger");
+    }
+    let api = FaultServer::start_tls(&ca.server(), [Reply::status(200)]);
+    let folder = Folder::new();
+    folder.put("ca.pem", ca.pem());
+    let host = folder.host(&toml(&api, "header = \"X-Key\"", "ca_file = \"ca.pem\"")).await;
+    assert_eq!(send(&host, Method::GET, "/orders", "").await.unwrap().status(), 200);
 }
 
 #[tokio::test]

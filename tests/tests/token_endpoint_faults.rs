@@ -253,6 +253,9 @@ async fn odd_answers_that_can_be_understood_are() {
         ("type-in-capitals", r#"{"access_token":"t","token_type":"BEARER"}"#),
         ("more-than-we-know", r#"{"access_token":"t","scope":null,"x":[{}],"x":2}"#),
     ];
+    let longest = r#"{"access_token":"t"}"#.to_owned();
+    let longest = format!("{longest}{}", " ".repeat(256 * 1024 - longest.len()));
+    let cases = cases.into_iter().chain([("as-long-as-may-be", longest.as_str())]).collect::<Vec<_>>();
     let servers: Vec<_> = cases.iter().map(|(_, body)| FaultServer::start([Reply::json(*body)])).collect();
     let endpoints: Vec<_> =
         cases.iter().zip(&servers).map(|((name, _), server)| (*name, server.url("/token"))).collect();
@@ -329,6 +332,24 @@ async fn a_thousand_callers_at_a_cold_start_make_one_exchange() {
     }
     assert_eq!(issuer.count(), 1);
     assert_eq!(api.count(), 200);
+}
+
+#[tokio::test]
+async fn a_caller_that_gives_up_leaves_the_exchange_to_those_who_wait() {
+    let hold = Hold::new();
+    let issuer = FaultServer::start([Reply::json(r#"{"access_token":"t","expires_in":3600}"#).held(&hold)]);
+    let api = FaultServer::start([Reply::status(204)]);
+    let folder = Folder::new();
+    let host = folder.host(&toml("", &[("erp", issuer.url("/token"))], &api)).await;
+    let leader = waiting(&host, 1).await;
+    let others = waiting(&host, 9).await;
+    for task in leader {
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+    hold.release();
+    assert_eq!(outcomes(others).await, [Ok(204); 9]);
+    assert_eq!((issuer.count(), api.count()), (1, 9));
 }
 
 #[tokio::test]

@@ -339,7 +339,7 @@ async fn each_way_to_prove_the_client_gets_a_token_that_the_api_accepts() {
         &api.url("/api"),
         &wrong("by-key", "client_key = \"${file:other.pem}\""),
     ));
-    let target = format!("client_secret = \"${{file:secret}}\"\nresource = \"https://crm.example\"");
+    let target = "client_secret = \"${file:secret}\"\nresource = \"https://crm.example\"".to_owned();
     toml.push_str(&connector("wrong-resource", &api.url("/api"), &wrong("by-basic", &target)));
     let host = folder.host(&toml).await;
 

@@ -204,8 +204,8 @@ fn a_rotated_refresh_token_is_kept_and_used() {
 
 #[test]
 fn failures_are_the_same_errors_with_the_same_words() {
-    type Script = fn() -> ScriptedHost;
-    let scripts: [(Script, ErrorKind, Option<u64>); 5] = [
+    type Script = (fn() -> ScriptedHost, ErrorKind, Option<u64>);
+    let scripts: [Script; 5] = [
         (|| ScriptedHost::new().answer(Answer::new(500, "canary")), ErrorKind::Unavailable, None),
         (
             || ScriptedHost::new().answer(Answer::new(429, "canary").header("Retry-After", "9")),

@@ -4,6 +4,7 @@ use countersign::ErrorKind;
 use countersign_host::{Answer, Client, Error, Host};
 use countersign_tests::fault::{FaultServer, Reply};
 use countersign_tests::folder::{Folder, get, read, request};
+use countersign_tests::tls::{self, TestCa};
 use http::{Method, Request};
 
 const KEY: &str = "k3y-of-the-api";
@@ -215,25 +216,21 @@ async fn a_post_is_not_replayed_but_its_credential_is_replaced() {
 #[tokio::test]
 async fn a_rejection_may_hide_in_a_header_and_a_body() {
     let rule = r#"rejection = { status = [200], header = { X-Error = "expired" }, body_contains = "token", replay = "always" }"#;
-    let rejected = || Reply::json(r#"{"error":"the token is old"}"#).header("X-Error", "Expired");
     let api = FaultServer::start([
-        rejected(),
-        Reply::json(r#"{"ok":true}"#),
         Reply::json("the token is old, but no header says so"),
         Reply::json("all well").header("X-Error", "expired"),
-        Reply::status(401).header("X-Error", "expired").body("token"),
+        Reply::status(401).header("X-Error", "expired").body("another token"),
+        Reply::json(r#"{"error":"the token is old"}"#).header("X-Error", "Expired"),
+        Reply::json(r#"{"ok":true}"#),
     ]);
     let (_issuer, toml) = numbered(&api, rule);
     let folder = Folder::new();
     let host = folder.host(&toml).await;
-    let (status, body) = read(send(&host, Method::POST, "/orders", "x").await.unwrap()).await;
-    assert_eq!((status, body.as_str()), (200, r#"{"ok":true}"#));
-    assert_eq!(tokens(&api), ["t-1", "t-2"]);
-    for whole in ["the token is old, but no header says so", "all well", "token"] {
-        // What was looked at comes back whole.
+    // What was looked at comes back whole.
+    for whole in ["the token is old, but no header says so", "all well", "another token", r#"{"ok":true}"#] {
         assert_eq!(read(send(&host, Method::POST, "/orders", "x").await.unwrap()).await.1, whole);
     }
-    assert_eq!(tokens(&api)[2..], ["t-2", "t-2", "t-2"]);
+    assert_eq!(tokens(&api), ["t-1", "t-1", "t-1", "t-1", "t-2"]);
 }
 
 #[tokio::test]
@@ -282,6 +279,25 @@ async fn a_signature_covers_what_earlier_profiles_placed_and_two_of_a_kind_are_r
     let error = get(&host, "both", "/").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
     assert_eq!(api.count(), 1);
+}
+
+#[tokio::test]
+async fn an_api_whose_certificate_does_not_fit_gets_nothing() {
+    let ca = TestCa::new();
+    for identity in [tls::self_signed(), ca.wrong_name(), ca.expired(), TestCa::new().server()] {
+        let api = FaultServer::start_tls(&identity, [Reply::status(200)]);
+        let folder = Folder::new();
+        folder.put("ca.pem", ca.pem());
+        let host = folder.host(&toml(&api, "header = \"X-Key\"", "ca_file = \"ca.pem\"")).await;
+        let error = send(&host, Method::GET, "/orders", "").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert_eq!(api.count(), 0, "something was sent to a stranger");
+    }
+    let api = FaultServer::start_tls(&ca.server(), [Reply::status(200)]);
+    let folder = Folder::new();
+    folder.put("ca.pem", ca.pem());
+    let host = folder.host(&toml(&api, "header = \"X-Key\"", "ca_file = \"ca.pem\"")).await;
+    assert_eq!(send(&host, Method::GET, "/orders", "").await.unwrap().status(), 200);
 }
 
 #[tokio::test]

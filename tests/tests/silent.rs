@@ -240,7 +240,7 @@ async fn an_api_that_rejects_redirects_or_hangs_up_learns_secrets_that_nobody_el
             let client = Client::new().follow_redirects(true);
             let mut call = request(Method::GET, "/orders", "");
             call.extensions_mut().insert(Caller::from_iter([("user", "ada")]));
-            if let Err(error) = client.send(&*host.connector(name).unwrap(), call).await {
+            if let Err(error) = client.send(&host.connector(name).unwrap(), call).await {
                 texts.push(format!("{error} {error:?} {:?}", std::error::Error::source(&error)));
             }
         }
@@ -266,7 +266,7 @@ async fn calls_that_are_refused_before_they_go_out_do_not_name_what_they_would_h
         for target in [format!("https://elsewhere.example/?key={CANARY}"), format!("/../{CANARY}")] {
             let mut call = request(Method::GET, "/", CANARY);
             *call.uri_mut() = target.parse().unwrap();
-            let sent = Client::new().send(&*host.connector(name).unwrap(), call).await;
+            let sent = Client::new().send(&host.connector(name).unwrap(), call).await;
             texts.extend(sent.err().map(|error| format!("{error} {error:?}")));
         }
         // A template over a caller who is not there.

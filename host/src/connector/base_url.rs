@@ -101,7 +101,7 @@ impl BaseUrl {
     fn has_origin(&self, uri: &Uri) -> bool {
         match (uri.scheme(), uri.authority()) {
             (Some(scheme), Some(authority))
-                if *scheme == self.scheme && authority.as_str() == self.written =>
+                if *scheme == self.scheme && same(authority.as_str(), &self.written) =>
             {
                 true
             }
@@ -120,8 +120,12 @@ impl BaseUrl {
         if self.prefix.is_empty() {
             return true;
         }
-        match path.strip_prefix(self.prefix.as_str()) {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => !has_dot_segments(rest),
+        match path.split_at_checked(self.prefix.len()) {
+            Some((prefix, rest))
+                if same(prefix, &self.prefix) && (rest.is_empty() || rest.starts_with('/')) =>
+            {
+                !has_dot_segments(rest)
+            }
             _ => false,
         }
     }
@@ -151,7 +155,7 @@ fn has_dot_segments(path: &str) -> bool {
     has_dot_or_percent(path.as_bytes()) && has_dot_segments_in_some_reading(path)
 }
 
-/// Eight bytes at a time: this looks at the path of every request.
+/// Eight bytes at a time, the last ones overlapping: this looks at the path of every request.
 #[inline]
 fn has_dot_or_percent(path: &[u8]) -> bool {
     const fn all(byte: u8) -> u64 {
@@ -159,12 +163,28 @@ fn has_dot_or_percent(path: &[u8]) -> bool {
     }
     // The usual search for a zero byte in a word: exact in whether there is one.
     let has_zero = |word: u64| word.wrapping_sub(all(0x01)) & !word & all(0x80) != 0;
-    let mut words = path.chunks_exact(8);
-    let found = words.any(|word| {
-        let word = word.iter().rev().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+    let has = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
         has_zero(word ^ all(b'.')) || has_zero(word ^ all(b'%'))
-    });
-    found || words.remainder().iter().any(|byte| matches!(byte, b'.' | b'%'))
+    };
+    match path.last_chunk() {
+        Some(last) => path.as_chunks().0.iter().any(has) || has(last),
+        None => path.iter().any(|byte| matches!(byte, b'.' | b'%')),
+    }
+}
+
+/// Equality of short texts without a call: in words of eight bytes, the last ones overlapping.
+#[inline]
+fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let equal = |(one, other): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*one) == u64::from_ne_bytes(*other);
+    one.len() == other.len()
+        && match (one.last_chunk(), other.last_chunk()) {
+            (Some(last), Some(others)) => {
+                equal((last, others)) && one.as_chunks().0.iter().zip(other.as_chunks().0).all(equal)
+            }
+            _ => one.iter().zip(other).all(|(one, other)| one == other),
+        }
 }
 
 #[cold]
@@ -244,6 +264,19 @@ mod tests {
                     path.replace_range(at..=at, byte);
                     assert!(has_dot_or_percent(path.as_bytes()), "{path}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn texts_of_every_length_are_compared_whole() {
+        for length in 0..40 {
+            let text = "https.example".repeat(4)[..length].to_owned();
+            assert!(same(&text, &text.clone()) && !same(&text, &format!("{text}x")));
+            for at in 0..length {
+                let mut other = text.clone();
+                other.replace_range(at..=at, "#");
+                assert!(!same(&text, &other), "{other}");
             }
         }
     }

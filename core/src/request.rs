@@ -17,6 +17,8 @@ pub struct RequestHead<'a> {
     query: ROption<RStr<'a>>,
     headers: RSlice<'a, HeaderView<'a>>,
     body: ROption<RSlice<'a, u8>>,
+    /// Room for parts that a later host may name, so that this layout never has to change.
+    further: RSlice<'a, HeaderView<'a>>,
 }
 
 impl<'a> RequestHead<'a> {
@@ -30,6 +32,7 @@ impl<'a> RequestHead<'a> {
             query: ROption::RNone,
             headers: RSlice::EMPTY,
             body: ROption::RNone,
+            further: RSlice::EMPTY,
         }
     }
 

@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -75,6 +74,8 @@ impl WatchedProfile {
         if !self.files.iter().any(Watched::changed) {
             return;
         }
+        // As they are before they are read: what changes from here on is seen the next time.
+        let before = self.files.iter().map(|file| Watched::now(file.path())).collect();
         let name = &*self.profile.name;
         match make(registry, &self.config, sources) {
             Ok((instance, files, _)) => {
@@ -83,13 +84,12 @@ impl WatchedProfile {
                 info!(profile = name, "a file behind its settings has changed; the profile was made anew");
             }
             Err(findings) => {
-                // Half-written, or wrong: the profile goes on as it is, and the next change is tried again.
+                // Half-written, or wrong: the profile goes on as it is, and whatever comes next is tried again.
                 warn!(
                     profile = name,
                     "a file behind its settings has changed, but it cannot be used: {findings}"
                 );
-                let paths: Vec<PathBuf> = self.files.iter().map(|file| file.path().to_owned()).collect();
-                self.files = paths.iter().filter_map(|path| Watched::now(path).ok()).collect();
+                self.files = before;
             }
         }
     }

@@ -92,6 +92,8 @@ build_plugin() {
 
 step_test() {
     need_nextest
+    # Built by the same command, for the tests of its own crate.
+    export COUNTERSIGN_TEST_PROGRAM=$target/debug/countersign
     cargo nextest run --workspace --no-tests pass "${locked[@]}"
 }
 

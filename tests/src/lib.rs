@@ -2,15 +2,18 @@
 //!
 //! Here live: real ones, started on free ports of 127.0.0.1 in folders of their own and ended with the test
 //! ([`nginx`], [`apache`], [`oidc_provider`]); our own ones, which misbehave on demand or verify strictly
-//! ([`fault`], [`jwt_api`]); throw-away keys and certificates ([`keys`], [`tls`]); and the secret that must not be
-//! seen ([`canary`]). Not here: tests, which are in `tests/tests/`.
+//! ([`fault`], [`jwt_api`]); throw-away keys and certificates ([`keys`], [`tls`]); the secret that must not be
+//! seen ([`canary`]); a configuration's folder and its host ([`folder`]), plugin files and the program ([`built`]).
+//! Not here: tests, which are in `tests/tests/`.
 //!
 //! This is test code: what cannot be set up panics, with words that say how to mend it.
 
 pub mod apache;
+pub mod built;
 pub mod canary;
 pub mod echo;
 pub mod fault;
+pub mod folder;
 pub mod http1;
 pub mod jwt_api;
 pub mod keys;

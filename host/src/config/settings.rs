@@ -1,13 +1,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use countersign::Error;
 use serde_json::{Map, Value as Json};
 use zeroize::Zeroize;
 
 use super::check::Check;
 use super::sources::{Fault, Notes, Piece, Sources, Watched, parse};
-use super::tree::{Node, Value};
+use super::tree::{Node, Table, Value};
 use super::{Finding, Findings, Site, profile};
 
 /// The settings of one profile that belong to its type, as they stand in the file.
@@ -76,13 +77,9 @@ impl Settings {
     /// A digest of the settings as they are written, sources unresolved: it changes when the profile is told to be
     /// another one, and not when a secret is rotated behind its source.
     pub fn fingerprint(&self) -> String {
-        let mut text = zeroize::Zeroizing::new(String::new());
-        for entry in self.site.table().iter().filter(|entry| !profile::KEYS.contains(&&*entry.key)) {
-            text.push_str(&entry.key);
-            written(&entry.node.value, &mut text);
-        }
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-        digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        let (mut digest, host) = (Context::new(&SHA256), profile::KEYS);
+        digest_table(self.site.table(), &mut digest, |key| !host.contains(&key));
+        digest.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Where the profile's table stands.
@@ -111,30 +108,32 @@ impl fmt::Debug for Resolved {
     }
 }
 
-/// An unambiguous rendering of a value.
-fn written(value: &Value, text: &mut String) {
+/// Feeds an unambiguous rendering of a table, in whatever order its keys are written.
+fn digest_table(table: &Table, digest: &mut Context, wanted: impl Fn(&str) -> bool) {
+    let mut entries: Vec<_> = table.iter().filter(|entry| wanted(&entry.key)).collect();
+    entries.sort_by(|one, other| one.key.cmp(&other.key));
+    digest.update(format!("t{}:", entries.len()).as_bytes());
+    for entry in entries {
+        digest.update(format!("k{}:{}", entry.key.len(), entry.key).as_bytes());
+        digest_value(&entry.node.value, digest);
+    }
+}
+
+fn digest_value(value: &Value, digest: &mut Context) {
     match value {
-        Value::String(string) => {
-            text.push_str(&format!("s{}:", string.expose().len()));
-            text.push_str(string.expose());
+        Value::String(text) => {
+            digest.update(format!("s{}:", text.expose().len()).as_bytes());
+            digest.update(text.expose().as_bytes());
         }
-        Value::Integer(number) => text.push_str(&format!("i{number};")),
-        Value::Float(number) => text.push_str(&format!("f{number};")),
-        Value::Boolean(value) => text.push_str(&format!("b{value};")),
-        Value::Datetime(time) => text.push_str(&format!("d{time};")),
+        Value::Integer(number) => digest.update(format!("i{number};").as_bytes()),
+        Value::Float(number) => digest.update(format!("f{number};").as_bytes()),
+        Value::Boolean(value) => digest.update(format!("b{value};").as_bytes()),
+        Value::Datetime(time) => digest.update(format!("d{time};").as_bytes()),
         Value::Array(items) => {
-            text.push('[');
-            items.iter().for_each(|item| written(&item.value, text));
-            text.push(']');
+            digest.update(format!("a{}:", items.len()).as_bytes());
+            items.iter().for_each(|item| digest_value(&item.value, digest));
         }
-        Value::Table(table) => {
-            text.push('{');
-            for entry in table.iter() {
-                text.push_str(&format!("k{}:{}", entry.key.len(), entry.key));
-                written(&entry.node.value, text);
-            }
-            text.push('}');
-        }
+        Value::Table(table) => digest_table(table, digest, |_| true),
     }
 }
 

@@ -10,7 +10,8 @@ pub struct Authorization(Placed);
 enum Placed {
     /// The hot path: one profile that reads nothing of the caller.
     One(Generation),
-    Several(Caller, Vec<Generation>),
+    /// Boxed, so that what the hot path returns fits into registers.
+    Several(Box<(Caller, Vec<Generation>)>),
 }
 
 static NOBODY: Caller = Caller::new();
@@ -21,14 +22,14 @@ impl Authorization {
         Self(Placed::One(generation))
     }
 
-    pub(super) const fn of(caller: Caller, generations: Vec<Generation>) -> Self {
-        Self(Placed::Several(caller, generations))
+    pub(super) fn of(caller: Caller, generations: Vec<Generation>) -> Self {
+        Self(Placed::Several(Box::new((caller, generations))))
     }
 
     pub(super) fn caller(&self) -> &Caller {
         match &self.0 {
             Placed::One(_) => &NOBODY,
-            Placed::Several(caller, _) => caller,
+            Placed::Several(several) => &several.0,
         }
     }
 
@@ -36,7 +37,7 @@ impl Authorization {
     pub(super) fn generations(&self) -> impl Iterator<Item = Generation> {
         match &self.0 {
             Placed::One(generation) => std::slice::from_ref(generation),
-            Placed::Several(_, generations) => generations.as_slice(),
+            Placed::Several(several) => several.1.as_slice(),
         }
         .iter()
         .copied()

@@ -75,6 +75,7 @@ impl BaseUrl {
     }
 
     /// Whether a request to `uri` may carry the connector's credentials.
+    #[inline]
     pub fn covers(&self, uri: &Uri) -> bool {
         self.has_origin(uri) && self.has_path(uri.path())
     }
@@ -96,24 +97,35 @@ impl BaseUrl {
         }
     }
 
+    #[inline]
     fn has_origin(&self, uri: &Uri) -> bool {
         match (uri.scheme(), uri.authority()) {
             (Some(scheme), Some(authority))
-                if *scheme == self.scheme && authority.as_str() == self.written =>
+                if *scheme == self.scheme && same(authority.as_str(), &self.written) =>
             {
                 true
             }
-            // Spelled differently (case, default port), or another origin.
-            _ => Origin::of(uri).is_ok_and(|origin| origin == self.origin),
+            _ => self.has_origin_in_other_spelling(uri),
         }
     }
 
+    /// Case, or a default port that is written.
+    #[cold]
+    fn has_origin_in_other_spelling(&self, uri: &Uri) -> bool {
+        Origin::of(uri).is_ok_and(|origin| origin == self.origin)
+    }
+
+    #[inline]
     fn has_path(&self, path: &str) -> bool {
         if self.prefix.is_empty() {
             return true;
         }
-        match path.strip_prefix(self.prefix.as_str()) {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => !has_dot_segments(rest),
+        match path.split_at_checked(self.prefix.len()) {
+            Some((prefix, rest))
+                if same(prefix, &self.prefix) && (rest.is_empty() || rest.starts_with('/')) =>
+            {
+                !has_dot_segments(rest)
+            }
             _ => false,
         }
     }
@@ -138,10 +150,45 @@ fn path_fault(path: &str) -> Option<&'static str> {
 }
 
 /// Whether some server could read `.` or `..` segments out of a path.
+#[inline]
 fn has_dot_segments(path: &str) -> bool {
-    if !path.bytes().any(|byte| matches!(byte, b'.' | b'%')) {
-        return false;
+    has_dot_or_percent(path.as_bytes()) && has_dot_segments_in_some_reading(path)
+}
+
+/// Eight bytes at a time, the last ones overlapping: this looks at the path of every request.
+#[inline]
+fn has_dot_or_percent(path: &[u8]) -> bool {
+    const fn all(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; 8])
     }
+    // The usual search for a zero byte in a word: exact in whether there is one.
+    let has_zero = |word: u64| word.wrapping_sub(all(0x01)) & !word & all(0x80) != 0;
+    let has = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        has_zero(word ^ all(b'.')) || has_zero(word ^ all(b'%'))
+    };
+    match path.last_chunk() {
+        Some(last) => path.as_chunks().0.iter().any(has) || has(last),
+        None => path.iter().any(|byte| matches!(byte, b'.' | b'%')),
+    }
+}
+
+/// Equality of short texts without a call: in words of eight bytes, the last ones overlapping.
+#[inline]
+fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let equal = |(one, other): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*one) == u64::from_ne_bytes(*other);
+    one.len() == other.len()
+        && match (one.last_chunk(), other.last_chunk()) {
+            (Some(last), Some(others)) => {
+                equal((last, others)) && one.as_chunks().0.iter().zip(other.as_chunks().0).all(equal)
+            }
+            _ => one.iter().zip(other).all(|(one, other)| one == other),
+        }
+}
+
+#[cold]
+fn has_dot_segments_in_some_reading(path: &str) -> bool {
     let mut path = path.to_owned();
     // Servers decode once, some twice; a path that is still encoded after three rounds is not meant well.
     for _ in 0..3 {
@@ -203,6 +250,34 @@ mod tests {
             "/api/42",
         ] {
             assert!(!base().covers(&uri.parse().unwrap()), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_dot_is_seen_at_every_place_of_a_path() {
+        for length in 0..40 {
+            let plain = "/a0".repeat(14)[..length].to_owned();
+            assert!(!has_dot_or_percent(plain.as_bytes()), "{plain}");
+            for at in 0..length {
+                for byte in [".", "%"] {
+                    let mut path = plain.clone();
+                    path.replace_range(at..=at, byte);
+                    assert!(has_dot_or_percent(path.as_bytes()), "{path}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn texts_of_every_length_are_compared_whole() {
+        for length in 0..40 {
+            let text = "https.example".repeat(4)[..length].to_owned();
+            assert!(same(&text, &text.clone()) && !same(&text, &format!("{text}x")));
+            for at in 0..length {
+                let mut other = text.clone();
+                other.replace_range(at..=at, "#");
+                assert!(!same(&text, &other), "{other}");
+            }
         }
     }
 

@@ -1,5 +1,4 @@
 use std::fs::Metadata;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +8,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
     path: PathBuf,
-    fingerprint: Fingerprint,
+    /// `None` while there is no such file, or none that can be looked at.
+    fingerprint: Option<Fingerprint>,
 }
 
 /// What changes when a file does: identity, size, and times in nanoseconds.
@@ -23,23 +23,14 @@ struct Fingerprint {
 }
 
 impl Watched {
-    /// A file as it is now.
-    ///
-    /// # Errors
-    /// The file is not there or cannot be looked at.
-    pub fn now(path: &Path) -> io::Result<Self> {
-        Ok(Self::of(path, &std::fs::metadata(path)?))
+    /// A file as it is now; that it is not there is a state, too, which changes when it comes.
+    pub fn now(path: &Path) -> Self {
+        let fingerprint = std::fs::metadata(path).ok().map(|metadata| Fingerprint::of(&metadata));
+        Self { path: path.to_owned(), fingerprint }
     }
 
     pub(super) fn of(path: &Path, metadata: &Metadata) -> Self {
-        let fingerprint = Fingerprint {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        };
-        Self { path: path.to_owned(), fingerprint }
+        Self { path: path.to_owned(), fingerprint: Some(Fingerprint::of(metadata)) }
     }
 
     /// The file.
@@ -47,9 +38,21 @@ impl Watched {
         &self.path
     }
 
-    /// Whether the file is another than it was, or gone. One call to the system.
+    /// Whether the file is another than it was, or gone, or back. One call to the system.
     pub fn changed(&self) -> bool {
-        Self::now(&self.path).ok().as_ref() != Some(self)
+        Self::now(&self.path) != *self
+    }
+}
+
+impl Fingerprint {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
     }
 }
 
@@ -64,21 +67,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         fs::write(&path, "a").unwrap();
-        let watched = Watched::now(&path).unwrap();
+        let watched = Watched::now(&path);
         assert!(!watched.changed());
 
         fs::write(&path, "bc").unwrap();
         assert!(watched.changed());
 
-        let watched = Watched::now(&path).unwrap();
+        let watched = Watched::now(&path);
         let other = folder.path().join("other");
         fs::write(&other, "de").unwrap();
         fs::rename(&other, &path).unwrap();
         assert!(watched.changed());
 
-        let watched = Watched::now(&path).unwrap();
+        let watched = Watched::now(&path);
         fs::remove_file(&path).unwrap();
         assert!(watched.changed());
+    }
+
+    #[test]
+    fn a_file_that_was_gone_and_is_back_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let gone = Watched::now(&path);
+        assert!(!gone.changed());
+        fs::write(&path, "a").unwrap();
+        assert!(gone.changed());
     }
 
     #[test]
@@ -87,7 +100,7 @@ mod tests {
         let path = folder.path().join("key");
         fs::write(&path, "one").unwrap();
         fs::File::options().append(true).open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
-        let watched = Watched::now(&path).unwrap();
+        let watched = Watched::now(&path);
         fs::write(&path, "two").unwrap();
         assert!(watched.changed());
     }
@@ -102,7 +115,7 @@ mod tests {
         }
         symlink("v1", at("current")).unwrap();
         symlink("current/key", at("key")).unwrap();
-        let watched = Watched::now(&at("key")).unwrap();
+        let watched = Watched::now(&at("key"));
         assert!(!watched.changed());
         symlink("v2", at("next")).unwrap();
         fs::rename(at("next"), at("current")).unwrap();

@@ -120,3 +120,25 @@ fn a_schema_that_is_none_is_the_types_fault() {
         );
     }
 }
+
+#[test]
+fn a_fingerprint_is_of_what_is_written_in_whatever_order() {
+    let fingerprint = |settings: &str| {
+        let (config, _) = examine(&format!("[profiles.p]\ntype = 'token'\n{settings}")).unwrap();
+        config.profiles[0].settings.fingerprint()
+    };
+    let one = fingerprint("issuer = 'a'\nport = 1\nclaims = { x = 1, y = 2 }");
+    assert_eq!(
+        one,
+        fingerprint("default_lifetime = '1m'\nclaims = { y = 2, x = 1 }\nport = 1\nissuer = 'a'")
+    );
+    for other in [
+        "issuer = 'b'\nport = 1\nclaims = { x = 1, y = 2 }",
+        "issuer = 'a'\nport = 1\nclaims = { x = 1, y = '2' }",
+    ] {
+        assert_ne!(one, fingerprint(other), "{other}");
+    }
+    // The source is what is written, not what it holds today.
+    assert_eq!(fingerprint("issuer = '${env:SECRET}'"), fingerprint("issuer = '${env:SECRET}'"));
+    assert_ne!(fingerprint("issuer = '${env:SECRET}'"), fingerprint(&format!("issuer = '{CANARY}'")));
+}

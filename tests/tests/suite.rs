@@ -1,0 +1,283 @@
+//! One suite that every built-in type passes in each of its homes: linked into the host, and as a plugin file.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use countersign::testing::{Answer, ScriptedHost};
+use countersign::{Credential, Error, ErrorKind, HttpRequest, Lifetime, Profile, RequestHead};
+use countersign_host::plugin::load_folder;
+use countersign_host::registry::{Home, Registry};
+use countersign_tests::folder::Folder;
+use countersign_tests::keys;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde_json::{Value, json};
+
+const TYPES: [&str; 5] = ["api-key", "basic", "bearer", "jwt-bearer", "oauth2"];
+
+/// The types linked in, and the same types from plugin files alone.
+fn homes() -> &'static [(&'static str, Registry); 2] {
+    static HOMES: OnceLock<[(&str, Registry); 2]> = OnceLock::new();
+    HOMES.get_or_init(|| {
+        countersign::silence_profile_panics();
+        let packages = TYPES.map(|name| format!("countersign-{name}"));
+        let folder = Folder::new().with_plugins(&packages.each_ref().map(String::as_str));
+        let loaded = load_folder(&folder.path().join("plugins"), &BTreeMap::new(), &[]);
+        assert_eq!(loaded.refusals, [], "nothing is refused");
+        let plugins = loaded.plugins.into_iter().fold(Registry::default(), Registry::with_plugin);
+        [("linked in", Registry::built_in()), ("as .so", plugins)]
+    })
+}
+
+/// Runs a test in each home.
+fn in_each_home(test: impl Fn(&dyn Fn(&str, Value) -> Result<Box<dyn Profile>, Error>)) {
+    for (home, types) in homes() {
+        println!("{home}:");
+        test(&|name, settings| types.create(name, &settings));
+    }
+}
+
+fn placed(credential: &Credential) -> Vec<(&'static str, &str, &str)> {
+    ScriptedHost::new().placed(credential)
+}
+
+#[test]
+fn the_types_are_the_same_and_come_from_where_they_should() {
+    let [(_, linked), (_, plugins)] = homes();
+    assert_eq!(linked.names().collect::<Vec<_>>(), TYPES);
+    assert_eq!(plugins.names().collect::<Vec<_>>(), TYPES);
+    for name in TYPES {
+        assert_eq!(linked.manifest(name), plugins.manifest(name), "{name}");
+        assert_eq!(linked.home(name), Some(Home::BuiltIn));
+        assert!(matches!(plugins.home(name), Some(Home::Plugin(_))), "{name}");
+        let manifest = plugins.manifest(name).unwrap();
+        assert_eq!(manifest.schema["additionalProperties"], false, "{name}: unknown settings are found");
+        assert!(!manifest.summary.is_empty(), "{name}");
+        for (setting, schema) in manifest.schema["properties"].as_object().unwrap() {
+            assert!(
+                schema["description"].is_string() || schema["$ref"].is_string() || !schema["anyOf"].is_null(),
+                "{name}: {setting} is undocumented"
+            );
+        }
+    }
+}
+
+#[test]
+fn basic_is_the_one_of_the_rfc() {
+    in_each_home(|create| {
+        let basic = create("basic", json!({ "username": "Aladdin", "password": "open sesame" })).unwrap();
+        let credential = ScriptedHost::new().acquire(&*basic).unwrap();
+        // RFC 7617 §2.
+        assert_eq!(placed(&credential), [("header", "authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")]);
+        assert_eq!(credential.lifetime(), Lifetime::UntilRejected);
+    });
+}
+
+#[test]
+fn a_given_token_is_sent_as_it_is() {
+    in_each_home(|create| {
+        let bearer =
+            create("bearer", json!({ "token": "mF_9.B5f-4.1JqM\n", "header": "X-Auth", "scheme": "" }))
+                .unwrap();
+        let credential = ScriptedHost::new().acquire(&*bearer).unwrap();
+        assert_eq!(placed(&credential), [("header", "x-auth", "mF_9.B5f-4.1JqM")]);
+        assert_eq!(credential.lifetime(), Lifetime::UntilRejected);
+    });
+}
+
+#[test]
+fn keys_go_to_every_place_and_see_only_declared_attributes() {
+    in_each_home(|create| {
+        let settings = json!({
+            "headers": { "X-Key": "k", "X-User": "{{ caller.user }}" },
+            "query_parameters": { "q": "ä v" }, "cookies": { "c": "v" },
+        });
+        let keys = create("api-key", settings).unwrap();
+        assert_eq!(keys.inputs().caller_attributes().collect::<Vec<_>>(), ["user"]);
+        let mut host = ScriptedHost::new().caller("user", "ada").caller("tenant", "acme");
+        let credential = host.acquire(&*keys).unwrap();
+        let mut all = placed(&credential);
+        all.sort_unstable();
+        assert_eq!(
+            all,
+            [
+                ("cookie", "c", "v"),
+                ("header", "x-key", "k"),
+                ("header", "x-user", "ada"),
+                ("query", "q", "ä v")
+            ]
+        );
+        assert!(ScriptedHost::new().acquire(&*keys).is_err(), "no user, no credential");
+    });
+}
+
+#[test]
+fn tokens_are_signed_with_the_key_and_live_as_long_as_they_say() {
+    let pair = keys::ed25519();
+    let verify = DecodingKey::from_ed_pem(pair.public.as_bytes()).unwrap();
+    in_each_home(|create| {
+        let settings = json!({
+            "key": pair.private, "issuer": "https://erp.example", "audience": ["a", "b"],
+            "subject": "{{ caller.user }}", "lifetime": "10m", "backdate": "5s",
+            "headers": { "kid": true, "typ": "at+jwt" }, "claims": { "roles": ["x"], "n": 1.5 },
+        });
+        let profile = create("jwt-bearer", settings).unwrap();
+        let mut host = ScriptedHost::new().caller("user", "ada");
+        let credential = host.acquire(&*profile).unwrap();
+        let [("header", "authorization", value)] = placed(&credential)[..] else {
+            panic!("placed elsewhere")
+        };
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        (validation.validate_exp, validation.validate_aud) = (false, false);
+        let token = jsonwebtoken::decode::<Value>(&value["Bearer ".len()..], &verify, &validation).unwrap();
+        let now = 1_767_225_600;
+        assert_eq!(token.claims["exp"], now + 600);
+        assert_eq!((&token.claims["iat"], &token.claims["nbf"]), (&json!(now - 5), &json!(now - 5)));
+        assert_eq!((&token.claims["sub"], &token.claims["aud"]), (&json!("ada"), &json!(["a", "b"])));
+        assert_eq!((&token.claims["roles"], &token.claims["n"]), (&json!(["x"]), &json!(1.5)));
+        assert!(token.claims["jti"].as_str().unwrap().len() >= 16);
+        assert_eq!(token.header.typ.as_deref(), Some("at+jwt"));
+        let end = host.now() + Duration::from_secs(600);
+        assert!(
+            matches!(credential.lifetime(), Lifetime::Until(until) if until == end)
+                || credential.lifetime() == Lifetime::For(Duration::from_secs(600)),
+            "{:?}",
+            credential.lifetime()
+        );
+        let published = profile.public_keys().unwrap();
+        assert_eq!((published.len(), &published[0]["kty"]), (1, &json!("OKP")));
+        assert_eq!(published[0]["kid"].as_str(), token.header.kid.as_deref());
+        assert!(published[0].get("d").is_none(), "the private half stays here");
+    });
+}
+
+/// A request in full, secrets included, to be compared.
+fn shown(request: &HttpRequest) -> String {
+    let headers: Vec<_> =
+        request.headers.iter().map(|header| format!("{}: {}", header.name, header.value.expose())).collect();
+    let body = String::from_utf8_lossy(request.body.expose());
+    format!("{} {}\n{}\n\n{body}", request.method, request.url, headers.join("\n"))
+}
+
+fn erp() -> Value {
+    json!({
+        "token_url": "https://login.example/token", "client_id": "e:rp", "client_secret": "s3cret",
+        "scope": ["a", "b"], "extra_parameters": { "x": "y" },
+    })
+}
+
+#[test]
+fn a_token_endpoint_is_asked_and_its_answer_placed() {
+    in_each_home(|create| {
+        let oauth2 = create("oauth2", erp()).unwrap();
+        let mut host = ScriptedHost::new().answer(Answer::json(
+            200,
+            json!({ "access_token": "t", "token_type": "Bearer", "expires_in": 60 }),
+        ));
+        let credential = host.acquire(&*oauth2).unwrap();
+        assert_eq!(placed(&credential), [("header", "authorization", "Bearer t")]);
+        assert_eq!(credential.lifetime(), Lifetime::For(Duration::from_secs(60)));
+        let sent = shown(&host.sent()[0]);
+        assert!(sent.starts_with("POST https://login.example/token\n"), "{sent}");
+        assert!(sent.contains("\nauthorization: Basic ZSUzQXJwOnMzY3JldA=="), "{sent}");
+        assert!(sent.ends_with("\n\ngrant_type=client_credentials&scope=a+b&x=y"), "{sent}");
+    });
+}
+
+#[test]
+fn a_rotated_refresh_token_is_kept_and_used() {
+    in_each_home(|create| {
+        let mut settings = erp();
+        settings["grant"] = json!("refresh_token");
+        settings["refresh_token"] = json!("r-1");
+        let oauth2 = create("oauth2", settings).unwrap();
+        let answer = |token: &str| json!({ "access_token": "t", "refresh_token": token });
+        let mut host = ScriptedHost::new().answer(Answer::json(200, answer("r-2")));
+        let credential = host.acquire(&*oauth2).unwrap();
+        assert_eq!(credential.lifetime(), Lifetime::Unstated);
+        let state = credential.renewal().unwrap().clone();
+        let mut host = ScriptedHost::new().previous(state).answer(Answer::json(200, answer("r-3")));
+        host.acquire(&*oauth2).unwrap();
+        assert!(shown(&host.sent()[0]).contains("refresh_token=r-2"));
+    });
+}
+
+#[test]
+fn failures_are_the_same_errors_with_the_same_words() {
+    type Script = (fn() -> ScriptedHost, ErrorKind, Option<u64>);
+    let scripts: [Script; 5] = [
+        (|| ScriptedHost::new().answer(Answer::new(500, "canary")), ErrorKind::Unavailable, None),
+        (
+            || ScriptedHost::new().answer(Answer::new(429, "canary").header("Retry-After", "9")),
+            ErrorKind::RateLimited,
+            Some(9),
+        ),
+        (
+            || {
+                ScriptedHost::new()
+                    .answer(Answer::json(401, json!({ "error": "invalid_client", "canary": 1 })))
+            },
+            ErrorKind::Denied,
+            None,
+        ),
+        (|| ScriptedHost::new().answer(Answer::new(200, "<canary>")), ErrorKind::Unavailable, None),
+        (|| ScriptedHost::new().no_answer(), ErrorKind::Unavailable, None),
+    ];
+    for (script, kind, wait) in scripts {
+        let [linked, plugin] = homes()
+            .each_ref()
+            .map(|(_, types)| script().acquire(&*types.create("oauth2", &erp()).unwrap()).unwrap_err());
+        assert_eq!(linked, plugin);
+        assert_eq!((plugin.kind(), plugin.retry_after()), (kind, wait.map(Duration::from_secs)));
+        assert!(!plugin.to_string().contains("canary"), "{plugin}");
+    }
+}
+
+#[test]
+fn wrong_settings_are_named_in_the_same_words() {
+    let wrong = [
+        ("basic", json!({})),
+        ("basic", json!({ "username": "canary:x", "password": "p" })),
+        ("basic", json!({ "username": "u", "pasword": "canary" })),
+        ("basic", json!({ "username": 1, "password": "p" })),
+        ("bearer", json!({ "token": "canary x" })),
+        ("bearer", json!({ "token": "t", "header": "Host" })),
+        ("bearer", json!("canary")),
+        ("api-key", json!({ "key": "canary" })),
+        ("api-key", json!({ "headers": { "X-Key": "canary\r\n" , "x-key": "canary" } })),
+        ("api-key", json!({ "headers": { "X-Key": "{{ canary" } })),
+        ("jwt-bearer", json!({})),
+        ("jwt-bearer", json!({ "key": "canary" })),
+        ("jwt-bearer", json!({ "key": { "secret": "canary" }, "algorithm": "HS256" })),
+        ("jwt-bearer", json!({ "key": keys::rsa().private, "algorithm": "ES256" })),
+        ("jwt-bearer", json!({ "key": keys::rsa().private, "algorithm": "none" })),
+        ("jwt-bearer", json!({ "key": keys::p256().private, "claims": { "iss": "x" } })),
+        ("oauth2", json!({ "client_id": "x", "client_secret": "canary" })),
+        (
+            "oauth2",
+            json!({ "token_url": "http://login.example", "client_id": "x", "client_secret": "canary" }),
+        ),
+        ("oauth2", json!({ "token_url": "https://login.example", "client_id": "x", "client_key": "canary" })),
+        ("oauth2", json!({ "token_url": "https://login.example", "grant": "password" })),
+    ];
+    for (name, settings) in wrong {
+        let [linked, plugin] = homes().each_ref().map(|(home, types)| {
+            types.create(name, &settings).err().unwrap_or_else(|| panic!("{name} {home}: {settings}"))
+        });
+        assert_eq!(linked, plugin, "{name}: {settings}");
+        assert_eq!(plugin.kind(), ErrorKind::Config, "{name}: {settings}: {plugin}");
+        assert!(!format!("{plugin} {plugin:?}").contains("canary"), "{plugin}");
+    }
+}
+
+#[test]
+fn who_does_not_sign_says_so() {
+    in_each_home(|create| {
+        let basic = create("basic", json!({ "username": "u", "password": "p" })).unwrap();
+        let mut host = ScriptedHost::new();
+        let credential = host.acquire(&*basic).unwrap();
+        let request = RequestHead::new("GET", "https", "a.example", "/");
+        let error = host.sign(&*basic, credential, &request).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    });
+}

@@ -83,7 +83,7 @@ impl Connector {
 
     /// Puts the credential on a request if that takes no waiting: the hot path.
     ///
-    /// It takes no lock and allocates nothing. `None` means that nothing was touched and
+    /// It takes no lock, and allocates nothing unless the path below a prefix holds `.` or `%`. `None` means that nothing was touched and
     /// [`authorize`](Connector::authorize) has to be asked.
     #[inline]
     pub fn try_authorize(&self, parts: &mut Parts) -> Option<Authorization> {

@@ -75,7 +75,7 @@ def exchange(proxy, method, up, down):
         # Not `settimeout`: that would make the socket non-blocking, which `sendfile` would notice.
         for side in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             connection.setsockopt(socket.SOL_SOCKET, side, struct.pack("ll", 60, 0))
-        lines = [f"{method} /orders/zeros HTTP/1.1", "Host: localhost", *proxy.headers]
+        lines = [f"{method} /orders/zeros HTTP/1.1", f"Host: 127.0.0.1:{proxy.port}", *proxy.headers]
         if up:
             lines.append(f"Content-Length: {up}")
         connection.sendall("\r\n".join([*lines, "", ""]).encode())

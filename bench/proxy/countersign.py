@@ -1,7 +1,9 @@
 """`countersign serve` with a `jwt-bearer` profile for each connector."""
 
+import contextlib
 import os
 import subprocess
+import time
 
 from process import PROXY_CORE, Process, free_port
 
@@ -25,8 +27,18 @@ class Countersign:
         self.process.wait_for(self.port)
         self.headers = ()
         if access == "token":
-            with open(os.path.join(folder, "countersign.token")) as token:
-                self.headers = (f"Proxy-Authorization: Bearer {token.read().strip()}",)
+            self.headers = (f"Authorization: Bearer {_token(os.path.join(folder, 'countersign.token'))}",)
+
+
+def _token(path):
+    """The token that clients send; written at start, perhaps a moment after the port is open."""
+    for _ in range(100):
+        with contextlib.suppress(FileNotFoundError), open(path) as file:
+            token = file.read().strip()
+            if token:
+                return token
+        time.sleep(0.05)
+    raise SystemExit(f"no token in {path}")
 
 
 def _serve(port, access):

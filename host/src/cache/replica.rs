@@ -90,19 +90,31 @@ impl Front {
             return None;
         }
         let generation = self.generation.load(Ordering::Acquire);
-        REPLICAS
-            .try_with(|replicas| {
-                if let Some(Some(replica)) = replicas.borrow().get(self.index.0)
-                    && replica.generation.0.get() == generation
-                {
-                    return replica.place(headers);
-                }
-                let snapshot = current().filter(|snapshot| snapshot.generation().0.get() == generation)?;
-                let mut replicas = replicas.borrow_mut();
-                self.index.put(&mut replicas, Replica::of(&snapshot, tally)?).place(headers)
-            })
-            .ok()
-            .flatten()
+        let placed = REPLICAS.try_with(|replicas| match replicas.borrow().get(self.index.0) {
+            Some(Some(replica)) if replica.generation.0.get() == generation => replica.place(headers),
+            _ => None,
+        });
+        match placed {
+            Ok(Some(placed)) => Some(placed),
+            _ => self.place_anew(generation, headers, tally, current),
+        }
+    }
+
+    /// Makes this thread's replica, and places it. Kept apart, so that the way that is gone mostly is short.
+    #[cold]
+    #[inline(never)]
+    fn place_anew(
+        &self,
+        generation: u64,
+        headers: &mut HeaderMap,
+        tally: &Tally,
+        current: impl FnOnce() -> Option<Arc<Snapshot>>,
+    ) -> Option<Generation> {
+        let snapshot = current().filter(|snapshot| snapshot.generation().0.get() == generation)?;
+        let make = |replicas: &RefCell<Vec<_>>| {
+            self.index.put(&mut replicas.borrow_mut(), Replica::of(&snapshot, tally)).place(headers)
+        };
+        REPLICAS.try_with(make).ok().flatten()
     }
 }
 
@@ -115,33 +127,40 @@ thread_local! {
 struct Replica {
     generation: Generation,
     placements: Arc<Part>,
-    /// Mostly the only one.
-    first: (HeaderName, HeaderValue),
+    /// The one of `Authorization`, mostly the only one. With a name that is known when this is compiled, nothing is left to
+    /// parse and hash.
+    authorization: Option<HeaderValue>,
     others: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Replica {
     #[cold]
-    fn of(snapshot: &Snapshot, tally: &Tally) -> Option<Self> {
-        let mut headers = snapshot.copied_headers();
-        let (generation, first) = (snapshot.generation(), headers.next()?);
-        Some(Self { generation, placements: tally.part(), first, others: headers.collect() })
+    fn of(snapshot: &Snapshot, tally: &Tally) -> Self {
+        let mut others: Vec<_> = snapshot.copied_headers().collect();
+        let authorization = others.iter().position(|(name, _)| *name == AUTHORIZATION);
+        let authorization = authorization.map(|index| others.remove(index).1);
+        Self { generation: snapshot.generation(), placements: tally.part(), authorization, others }
     }
 
-    #[inline]
+    /// A call: inlined, the copy of the value is moved once more, and the processor waits for it.
+    #[inline(never)]
     fn place(&self, headers: &mut HeaderMap) -> Option<Generation> {
-        let (name, value) = &self.first;
-        // With a name that is known when this is compiled, nothing is left to parse and hash.
-        if *name == AUTHORIZATION {
+        if let Some(value) = &self.authorization {
             headers.try_insert(AUTHORIZATION, value.clone()).ok()?;
-        } else {
-            headers.try_insert(name, value.clone()).ok()?;
         }
-        for (name, value) in &self.others {
-            headers.try_insert(name, value.clone()).ok()?;
+        if !self.others.is_empty() {
+            self.place_others(headers)?;
         }
         self.placements.bump();
         Some(self.generation)
+    }
+
+    #[inline(never)]
+    fn place_others(&self, headers: &mut HeaderMap) -> Option<()> {
+        for (name, value) in &self.others {
+            headers.try_insert(name, value.clone()).ok()?;
+        }
+        Some(())
     }
 }
 

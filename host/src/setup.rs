@@ -1,14 +1,14 @@
 //! From a configuration file to everything that can be known without a network: types, profiles, connectors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use countersign::Profile;
+use countersign::{Inputs, Profile};
 
 use crate::config::{
-    Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginsConfig, ProfileConfig, Sources,
-    StoreConfig, Watched,
+    Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginsConfig, ProfileConfig,
+    ServeConfig, Sources, StoreConfig, Watched,
 };
 use crate::plugin::{Folder, PluginNote, PluginSettings, load_folder};
 use crate::registry::Registry;
@@ -23,6 +23,7 @@ pub struct Setup {
     pub(crate) connectors: Vec<ConnectorConfig>,
     pub(crate) http: HttpConfig,
     pub(crate) store: StoreConfig,
+    pub(crate) serve: Option<ServeConfig>,
     plugins: Vec<PluginNote>,
     refused_plugins: usize,
     pub(crate) warnings: Findings,
@@ -46,7 +47,7 @@ impl Setup {
         let refused_plugins = findings.len();
         let (config, problems) = document.examine(&registry);
         findings.extend(problems);
-        let Config { profiles, connectors, http, store, .. } = config;
+        let Config { profiles, connectors, http, store, serve, .. } = config;
         let sources = Sources::system();
         let mut ready = Vec::with_capacity(profiles.len());
         for profile in profiles {
@@ -58,8 +59,11 @@ impl Setup {
                 Err(problems) => findings.extend(problems),
             }
         }
+        if serve.is_some() {
+            findings.extend(unsupplied_callers(&connectors, &ready));
+        }
+        findings.sort();
         if findings.has_errors() {
-            findings.sort();
             return Err(findings);
         }
         let registry = Arc::new(registry);
@@ -69,6 +73,7 @@ impl Setup {
             connectors,
             http,
             store,
+            serve,
             plugins,
             refused_plugins,
             warnings: findings,
@@ -105,6 +110,11 @@ impl Setup {
     /// The profiles.
     pub fn profiles(&self) -> &[ReadyProfile] {
         &self.profiles
+    }
+
+    /// What the proxy is to do; `None` when the configuration has no `[serve]`.
+    pub const fn serve(&self) -> Option<&ServeConfig> {
+        self.serve.as_ref()
     }
 
     /// What the loaded plugin files say of themselves.
@@ -147,6 +157,36 @@ impl std::fmt::Debug for ReadyProfile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ReadyProfile").field("config", &self.config).finish_non_exhaustive()
     }
+}
+
+/// Profiles that read what no call through the proxy has, so that each such call would fail: a warning, for the same
+/// connector may serve other calls.
+fn unsupplied_callers(connectors: &[ConnectorConfig], profiles: &[ReadyProfile]) -> Findings {
+    let inputs: HashMap<&str, Inputs> =
+        profiles.iter().map(|profile| (profile.name(), profile.instance.inputs())).collect();
+    let mut findings = Findings::new();
+    for connector in connectors {
+        let supplied = |attribute: &&str| connector.serve.caller.iter().any(|(name, _)| name == attribute);
+        for name in &connector.profiles {
+            let Some(inputs) = inputs.get(name.as_str()) else { continue };
+            for attribute in inputs.caller_attributes().filter(|attribute| !supplied(attribute)) {
+                let message =
+                    format!("proxied calls have no `{attribute}`, which the profile `{name}` reads");
+                let header = header_for(attribute);
+                let help = format!("add `caller = {{ {attribute} = {{ header = \"{header}\" }} }}`");
+                findings.push(connector.site.finding_at("caller", message).with_help(help).as_warning());
+            }
+        }
+    }
+    findings
+}
+
+/// `X-User-Id` for `user_id`.
+fn header_for(attribute: &str) -> String {
+    attribute.split('_').filter(|word| !word.is_empty()).fold("X".to_owned(), |header, word| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        format!("{header}-{}{rest}", first.to_uppercase())
+    })
 }
 
 /// An instance of a profile, the files that it was made from, and what should be looked at.
@@ -198,4 +238,36 @@ fn load(config: &PluginsConfig) -> Folder {
     let registry = Registry::built_in();
     let built_in: Vec<&str> = registry.names().collect();
     load_folder(dir, &settings, &built_in)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROFILES: &str = "[profiles.u]\ntype = 'api-key'\nheaders = { X-U = '{{ caller.user_id }}' }\n\
+                            [profiles.n]\ntype = 'api-key'\nheaders = { X-N = 'none' }\n\
+                            [connectors.a]\nbase_url = 'https://a.example'\nprofiles = ['n', 'u']\n";
+
+    fn warnings(more: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("countersign.toml");
+        std::fs::write(&path, format!("{PROFILES}{more}")).unwrap();
+        let said = Setup::read(&path).unwrap().warnings().to_string();
+        said.replace(&format!("{}/", folder.path().display()), "")
+    }
+
+    #[test]
+    fn an_attribute_that_no_proxied_call_has_is_a_warning() {
+        let serve = "[serve]\nlisten = 'unix:x'\n";
+        assert_eq!(
+            warnings(serve),
+            "countersign.toml:7:1: warning: connectors.a.caller: proxied calls have no `user_id`, which the profile \
+             `u` reads\n  help: add `caller = { user_id = { header = \"X-User-Id\" } }`"
+        );
+        let other = warnings(&format!("caller = {{ user = {{ value = 'x' }} }}\n{serve}"));
+        assert!(other.starts_with("countersign.toml:10:10: warning: connectors.a.caller: "), "{other}");
+        let supplied = "caller = { user_id = { header = 'X-User', required = false } }\n";
+        assert_eq!(warnings(&format!("{supplied}{serve}")), "");
+        assert_eq!(warnings(""), "", "nothing is proxied");
+    }
 }

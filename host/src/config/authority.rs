@@ -46,3 +46,33 @@ impl Reader<'_> {
         hosts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn spellings_of_one_host_are_equal() {
+        for (text, expected) in [
+            ("Orders.Local", "orders.local"),
+            ("a_b-c:7070", "a_b-c:7070"),
+            ("a:80", "a"),
+            ("a:07070", "a:7070"),
+            ("127.0.0.1:7070", "127.0.0.1:7070"),
+            ("[::A]:80", "[::a]"),
+        ] {
+            assert_eq!(parse(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_its_own_spelling(text in "[a-zA-Z0-9:.@\\[\\]/%-]{0,16}|\\PC{0,12}") {
+            if let Ok(host) = parse(&text) {
+                prop_assert_eq!(parse(&host), Ok(host.clone()));
+                prop_assert!(!host.bytes().any(|byte| byte.is_ascii_uppercase() || b"@/ ".contains(&byte)));
+            }
+        }
+    }
+}

@@ -148,3 +148,25 @@ fn tcp_fault(text: &str) -> &'static str {
 pub(crate) fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read_back(text in "\\PC{0,20}|unix:\\PC{0,20}|systemd:\\PC{0,20}|[0-9.]{7,15}:[0-9]{1,5}") {
+            if let Ok(listen) = Listen::parse(&text, Path::new("/etc/c.toml")) {
+                prop_assert_eq!(Listen::parse(&listen.to_string(), Path::new("/elsewhere/c.toml")), Ok(listen));
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_that_no_socket_can_have_is_refused() {
+        let path = |length: usize| format!("unix:/{}", "x".repeat(length - 1));
+        assert!(Listen::parse(&path(107), Path::new("c.toml")).is_ok());
+        assert!(Listen::parse(&path(108), Path::new("c.toml")).is_err());
+    }
+}

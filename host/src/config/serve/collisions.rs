@@ -5,49 +5,69 @@ use std::collections::HashMap;
 use super::{Access, ServeConfig};
 use crate::config::listen::{Listen, is_loopback};
 use crate::config::site::join;
+use crate::config::tree::{Node, Value};
 use crate::config::{ConnectorConfig, Finding, Findings, Site, authority};
 
 /// Looks at everything that the proxy listens on and is called by. Without `[serve]` nothing of it is used.
 pub(crate) fn check(serve: Option<&ServeConfig>, connectors: &[ConnectorConfig], findings: &mut Findings) {
     let Some(serve) = serve else { return };
-    let listeners = listeners(serve, connectors);
-    if listeners.is_empty() && serve.site.table().get("listen").is_none() {
-        let finding = serve.site.finding("lacks `listen`, and no connector has one of its own");
-        findings.push(finding.with_help("say where to listen: `listen = \"127.0.0.1:7070\"`"));
-    }
-    for listener in &listeners {
-        findings.extend(listener.access_fault(serve));
-    }
+    let listeners: Vec<_> =
+        tables(serve, connectors).flat_map(|site| claims(site, "listen", listen)).collect();
+    findings.extend(nowhere(serve, &listeners));
+    findings.extend(listeners.iter().filter_map(|listener| listener.access_fault(serve)));
     findings.extend(serve.admin_fault());
-    let admin =
-        serve.admin.as_ref().map(|listen| Listener { listen, site: &serve.site, field: "admin".into() });
+    let admin = claims(&serve.site, "admin", listen);
     findings.extend(same_address(listeners.iter().chain(&admin)));
-    findings.extend(same_host(serve, connectors, &listeners));
+    let hosts = tables(serve, connectors).flat_map(|site| claims(site, "hosts", host));
+    findings.extend(same_host(hosts, &listeners));
 }
 
-/// An address and the setting that it stands in.
-struct Listener<'c> {
-    listen: &'c Listen,
+/// Nowhere to listen, and no fault that has been told.
+fn nowhere(serve: &ServeConfig, listeners: &[Claim<'_, Listen>]) -> Option<Finding> {
+    let told = serve.site.table().get("listen").is_some_and(|entry| match &entry.node.value {
+        Value::Array(items) => !items.is_empty(),
+        _ => true,
+    });
+    (listeners.is_empty() && !told).then(|| {
+        let finding = serve.site.finding("lacks `listen`, and no connector has one of its own");
+        finding.with_help("say where to listen: `listen = \"127.0.0.1:7070\"`")
+    })
+}
+
+/// A value and the setting that it stands in.
+struct Claim<'c, T> {
+    value: T,
     site: &'c Site,
     field: String,
 }
 
-/// Where connections are taken for connectors.
-fn listeners<'c>(serve: &'c ServeConfig, connectors: &'c [ConnectorConfig]) -> Vec<Listener<'c>> {
-    let own = serve.listen.iter().enumerate().map(|(index, listen)| {
-        let indexed = format!("listen[{index}]");
-        // A single one need not be an array.
-        let field = if serve.site.node(&indexed).is_ok() { indexed } else { "listen".to_owned() };
-        Listener { listen, site: &serve.site, field }
-    });
-    let theirs = connectors.iter().filter_map(|connector| {
-        let listen = connector.serve.listen.as_ref()?;
-        Some(Listener { listen, site: &connector.site, field: "listen".to_owned() })
-    });
-    own.chain(theirs).collect()
+/// `[serve]` and the connectors.
+fn tables<'c>(serve: &'c ServeConfig, connectors: &'c [ConnectorConfig]) -> impl Iterator<Item = &'c Site> {
+    std::iter::once(&serve.site).chain(connectors.iter().map(|connector| &connector.site))
 }
 
-impl Listener<'_> {
+/// The values of a key, one or several, each with its place. What is wrong was told when it was read, and is left out.
+fn claims<'c, T>(site: &'c Site, key: &str, parse: impl Fn(&str, &Site) -> Option<T>) -> Vec<Claim<'c, T>> {
+    let claim = |node: &Node, field: String| Some(Claim { value: parse(node.as_str()?, site)?, site, field });
+    match site.table().get(key).map(|entry| &entry.node) {
+        None => Vec::new(),
+        Some(Node { value: Value::Array(items), .. }) => {
+            let items = items.iter().enumerate();
+            items.filter_map(|(index, item)| claim(item, format!("{key}[{index}]"))).collect()
+        }
+        Some(node) => claim(node, key.to_owned()).into_iter().collect(),
+    }
+}
+
+fn listen(text: &str, site: &Site) -> Option<Listen> {
+    Listen::parse(text, site.file()).ok()
+}
+
+fn host(text: &str, _: &Site) -> Option<String> {
+    authority::parse(text).ok()
+}
+
+impl<T> Claim<'_, T> {
     /// The path of the setting.
     fn path(&self) -> String {
         join(self.site.path(), &self.field)
@@ -56,9 +76,11 @@ impl Listener<'_> {
     fn finding(&self, message: impl Into<String>) -> Finding {
         self.site.finding_at(&self.field, message)
     }
+}
 
+impl Claim<'_, Listen> {
     fn access_fault(&self, serve: &ServeConfig) -> Option<Finding> {
-        let Listen::Tcp(address) = self.listen else { return None };
+        let Listen::Tcp(address) = self.value else { return None };
         let local = is_loopback(address.ip());
         match serve.access {
             // What `access` says could not be read: that is told already.
@@ -88,24 +110,24 @@ impl Listener<'_> {
 
 impl ServeConfig {
     fn admin_fault(&self) -> Option<Finding> {
-        let admin = self.admin.as_ref().filter(|admin| !admin.is_local())?;
-        let message = format!("{admin} can be reached from other machines, and asks nobody who they are");
+        self.admin.as_ref().filter(|admin| !admin.is_local())?;
+        let message = "can be reached from other machines, and nobody there is asked who they are";
         Some(self.site.finding_at("admin", message).with_help("listen on `127.0.0.1:…` or `unix:…`"))
     }
 }
 
 /// Every address that another listener has already.
-fn same_address<'l>(listeners: impl Iterator<Item = &'l Listener<'l>>) -> Vec<Finding> {
+fn same_address<'l>(listeners: impl Iterator<Item = &'l Claim<'l, Listen>>) -> Vec<Finding> {
     let mut findings = Vec::new();
     // Only those can collide that have this in common.
-    let mut groups: HashMap<String, Vec<&Listener<'_>>> = HashMap::new();
+    let mut groups: HashMap<String, Vec<&Claim<'_, Listen>>> = HashMap::new();
     for listener in listeners {
-        let group = match listener.listen {
+        let group = match &listener.value {
             Listen::Tcp(address) => format!("{} {}", address.is_ipv4(), address.port()),
             other => other.to_string(),
         };
         let others = groups.entry(group).or_default();
-        match others.iter().find(|other| other.listen.collides(listener.listen)) {
+        match others.iter().find(|other| other.value.collides(&listener.value)) {
             Some(other) => {
                 findings.push(listener.finding(format!("is the address of `{}`, too", other.path())));
             }
@@ -116,31 +138,26 @@ fn same_address<'l>(listeners: impl Iterator<Item = &'l Listener<'l>>) -> Vec<Fi
 }
 
 /// Every value of `Host` that means something else already.
-fn same_host(
-    serve: &ServeConfig,
-    connectors: &[ConnectorConfig],
-    listeners: &[Listener<'_>],
+fn same_host<'c>(
+    hosts: impl Iterator<Item = Claim<'c, String>>,
+    listeners: &[Claim<'c, Listen>],
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut claimed: HashMap<String, String> = HashMap::new();
+    let mut claimed: HashMap<String, (&Site, String)> = HashMap::new();
     for listener in listeners {
-        for host in own_hosts(listener.listen) {
-            claimed.insert(host, listener.path());
+        for host in own_hosts(&listener.value) {
+            claimed.insert(host, (listener.site, listener.path()));
         }
     }
-    let own = serve.hosts.iter().enumerate();
-    let own = own.map(|(index, host)| (&serve.site, index, host));
-    let theirs = connectors.iter().flat_map(|connector| {
-        let hosts = connector.serve.hosts.iter().enumerate();
-        hosts.map(|(index, host)| (&connector.site, index, host))
-    });
-    for (site, index, host) in own.chain(theirs) {
-        let field = format!("hosts[{index}]");
-        let path = join(site.path(), &field);
-        if let Some(other) = claimed.get(host) {
-            findings.push(site.finding_at(&field, format!("is a host of `{other}`, too")));
-        } else {
-            claimed.insert(host.clone(), path);
+    for host in hosts {
+        match claimed.get(&host.value) {
+            // Said twice of one and the same, it means nothing else.
+            Some((site, _)) if std::ptr::eq(*site, host.site) => {}
+            Some((_, other)) => findings.push(host.finding(format!("is a host of `{other}`, too"))),
+            None => {
+                let claim = (host.site, host.path());
+                claimed.insert(host.value, claim);
+            }
         }
     }
     findings

@@ -1,0 +1,259 @@
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Instant;
+
+use countersign::Origin;
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::connect::{Purpose, connect};
+use super::http1::Http1;
+use super::http2::Http2;
+use super::idle::Idle;
+use super::shared::Shared;
+use super::unanswered::Unanswered;
+use super::{InBody, OutBody, Target, UpstreamError, UpstreamErrorKind, head};
+
+/// One connector's upstream as one identity reaches it, on one thread: it holds the connections that are open.
+///
+/// Nothing of it may be shared by identities, for an upstream may take what comes on a connection for the one whose
+/// certificate came on it.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    target: Target,
+    scheme: Scheme,
+    authority: Option<Authority>,
+    idle: Idle,
+    shared: Shared,
+    /// Whether the last connection agreed upon HTTP/2.
+    speaks_http2: Cell<bool>,
+}
+
+/// Whether a request may be sent a second time, when the connection it went on had been open for a while and ended
+/// without a byte of an answer: then it is not known whether the upstream acted on it.
+///
+/// Apart from that, what certainly was not looked at is sent again on another connection, whatever this says.
+#[derive(Clone, Copy)]
+pub(crate) enum Retry<'a> {
+    /// It may not.
+    Never,
+    /// The method is idempotent (RFC 9110 §9.2.2). A copy is held while the request is under way, if its body is in memory.
+    Idempotent,
+    /// As [`Idempotent`](Self::Idempotent), and the caller can make the request once more, so that none is copied.
+    Remade(&'a dyn Fn() -> Option<Request<OutBody>>),
+}
+
+impl fmt::Debug for Retry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Never => "Never",
+            Self::Idempotent => "Idempotent",
+            Self::Remade(_) => "Remade(…)",
+        })
+    }
+}
+
+/// A connection for one request.
+#[derive(Debug)]
+enum Connection {
+    Own(Http1),
+    Shared(Http2, u64),
+}
+
+impl Upstream {
+    /// Opens nothing yet.
+    pub(crate) fn new(target: Target) -> Self {
+        let origin = &target.origin;
+        let scheme = if origin.is_https() { Scheme::HTTPS } else { Scheme::HTTP };
+        let text = origin.to_string();
+        let authority = text.split_once("://").and_then(|(_, authority)| authority.parse().ok());
+        Self {
+            target,
+            scheme,
+            authority,
+            idle: Idle::default(),
+            shared: Shared::default(),
+            speaks_http2: Cell::new(false),
+        }
+    }
+
+    /// Where it is.
+    pub(crate) const fn origin(&self) -> &Origin {
+        &self.target.origin
+    }
+
+    /// Sends a request, whose URI is in origin form and which has a `Host`, and waits for the head of its answer.
+    ///
+    /// The time that takes is the caller's to bound, but for connecting. Who drops the future ends the exchange: an HTTP/1.1
+    /// connection is closed, an HTTP/2 stream reset.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(crate) async fn send(
+        self: &Rc<Self>,
+        mut request: Request<OutBody>,
+        retry: Retry<'_>,
+    ) -> Result<Response<InBody>, UpstreamError> {
+        loop {
+            let Some(mut connection) = self.kept() else { break };
+            let copy = connection.copy(&request, retry);
+            match self.exchange(&mut connection, request).await {
+                Ok(answer) => return self.answer(answer, connection),
+                Err(Unanswered::Unsent(unsent, _)) => request = *unsent,
+                Err(failed) => {
+                    let again = retry.again(copy, &failed);
+                    request = again.ok_or_else(|| self.broke(failed.error()))?;
+                    break;
+                }
+            }
+        }
+        let mut connection = self.open().await?;
+        let outcome = self.exchange(&mut connection, request).await;
+        self.answer(outcome.map_err(|failed| self.broke(failed.error()))?, connection)
+    }
+
+    /// Sends a request that asks for an upgrade, on an HTTP/1.1 connection of its own. When the answer's status is 101,
+    /// `hyper::upgrade::on` gives the connection; any other answer is an ordinary one.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(crate) async fn send_for_upgrade(
+        self: &Rc<Self>,
+        request: Request<OutBody>,
+    ) -> Result<Response<InBody>, UpstreamError> {
+        let (stream, _) = connect(&self.target, Purpose::Upgrade).await?;
+        let mut connection = Http1::start_upgradable(stream).await.map_err(|error| self.broke(&error))?;
+        let answer = connection.send(request).await.map_err(|failed| self.broke(failed.error()))?;
+        Ok(answer.map(|body| InBody::new(body, self.clone(), None)))
+    }
+
+    /// Drops connections that were closed, and those that have been unused for too long at `now`. Called now and then.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.idle.sweep(now, self.target.idle_timeout);
+        self.shared.sweep(now, self.target.idle_timeout);
+    }
+
+    /// How many connections are kept for the next request.
+    pub(crate) fn idle(&self) -> usize {
+        self.idle.len() + self.shared.len()
+    }
+
+    pub(super) fn give_back(&self, connection: Http1) {
+        self.idle.put(connection);
+    }
+
+    fn kept(&self) -> Option<Connection> {
+        if let Some(connection) = self.idle.take(self.target.idle_timeout) {
+            return Some(Connection::Own(connection));
+        }
+        self.shared.get().map(|(connection, number)| Connection::Shared(connection, number))
+    }
+
+    /// A new connection; or, where HTTP/2 is spoken, the one that another request made meanwhile.
+    async fn open(&self) -> Result<Connection, UpstreamError> {
+        if !self.speaks_http2.get() {
+            return self.connect().await;
+        }
+        let turn = self.shared.turn().await?;
+        if let Some((connection, number)) = self.shared.get() {
+            return Ok(Connection::Shared(connection, number));
+        }
+        let turn = self.speaks_http2.get().then_some(turn);
+        let connected = self.connect().await;
+        if let (Some(_), Err(error)) = (&turn, &connected) {
+            self.shared.failed(error);
+        }
+        connected
+    }
+
+    async fn connect(&self) -> Result<Connection, UpstreamError> {
+        let (stream, http2) = connect(&self.target, Purpose::Exchange).await?;
+        self.speaks_http2.set(http2);
+        if !http2 {
+            let connection = Http1::start(stream).await.map_err(|error| self.broke(&error))?;
+            return Ok(Connection::Own(connection));
+        }
+        if let Some((connection, number)) = self.shared.get() {
+            return Ok(Connection::Shared(connection, number));
+        }
+        let connection = Http2::start(stream).await.map_err(|error| self.broke(&error))?;
+        let number = self.shared.put(connection.clone());
+        Ok(Connection::Shared(connection, number))
+    }
+
+    async fn exchange(
+        &self,
+        connection: &mut Connection,
+        mut request: Request<OutBody>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        match connection {
+            Connection::Own(connection) => connection.send(request).await,
+            Connection::Shared(connection, number) => {
+                if let Some(authority) = &self.authority {
+                    head::for_http2(&mut request, &self.scheme, authority);
+                }
+                let outcome = connection.send(request).await;
+                if outcome.as_ref().is_err_and(Unanswered::ends_connection) {
+                    self.shared.retire(*number);
+                }
+                outcome
+            }
+        }
+    }
+
+    fn answer(
+        self: &Rc<Self>,
+        answer: Response<Incoming>,
+        connection: Connection,
+    ) -> Result<Response<InBody>, UpstreamError> {
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(UpstreamError::new(
+                UpstreamErrorKind::Protocol,
+                self.origin(),
+                "101 to a request that asks for no upgrade",
+            ));
+        }
+        let own = match connection {
+            Connection::Own(connection) => Some(connection),
+            Connection::Shared(..) => None,
+        };
+        Ok(answer.map(|body| InBody::new(body, self.clone(), own)))
+    }
+
+    fn broke(&self, error: &hyper::Error) -> UpstreamError {
+        UpstreamError::exchanging(self.origin(), error)
+    }
+}
+
+impl Connection {
+    /// A copy of a request, where it may come to be needed. HTTP/2 may refuse any request, HTTP/1.1 says nothing.
+    fn copy(&self, request: &Request<OutBody>, retry: Retry<'_>) -> Option<Request<OutBody>> {
+        match (self, retry) {
+            (_, Retry::Idempotent) | (Self::Shared(..), Retry::Never) => copy(request),
+            (Self::Own(_), Retry::Never) | (_, Retry::Remade(_)) => None,
+        }
+    }
+}
+
+impl Retry<'_> {
+    /// The request once more, if what happened to it allows that.
+    fn again(self, copy: Option<Request<OutBody>>, failed: &Unanswered) -> Option<Request<OutBody>> {
+        match (failed, self) {
+            (Unanswered::Unsent(..) | Unanswered::Broken(_), _) | (Unanswered::Silent(_), Self::Never) => {
+                None
+            }
+            (Unanswered::Silent(_) | Unanswered::Refused(_), Self::Remade(make)) => make(),
+            (Unanswered::Silent(_) | Unanswered::Refused(_), _) => copy,
+        }
+    }
+}
+
+fn copy(request: &Request<OutBody>) -> Option<Request<OutBody>> {
+    let mut copy = Request::new(request.body().again()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
+}

@@ -1,5 +1,15 @@
-//! The egress proxy: HTTP in, the same call with its credential out.
+//! The local egress proxy: plain HTTP in, the same call with its connector's credential out.
+//!
+//! Here requests are taken in, judged, routed, forwarded and answered. Not here: which credential a request gets (the
+//! connector's), how it lives (the cache's), and what is told of all this to operators (`admin/`).
 
-// Until the proxy's other rooms use it.
+#[allow(dead_code, unused_imports)]
+pub(crate) mod listen;
+#[allow(dead_code, unused_imports)]
+pub(crate) mod service_manager;
+#[allow(dead_code, unused_imports)]
+pub(crate) mod stats;
 #[allow(dead_code, unused_imports)]
 pub(crate) mod upstream;
+#[allow(dead_code, unused_imports)]
+pub(crate) mod wire;

@@ -15,6 +15,7 @@ mod error;
 mod exchange;
 mod host;
 pub mod plugin;
+mod proxy;
 pub mod registry;
 mod setup;
 mod transport;

@@ -3,6 +3,26 @@
 //! Here requests are taken in, judged, routed, forwarded and answered. Not here: which credential a request gets (the
 //! connector's), how it lives (the cache's), and what is told of all this to operators (`admin/`).
 
+mod access;
+mod answer;
+mod call;
+mod client;
+mod deadline;
+mod forward;
+mod generation;
+mod inbound;
+mod listen;
+mod local;
+mod location;
+mod problem;
+mod route;
+mod serve;
+mod service_manager;
 pub(crate) mod stats;
-pub(crate) mod upstream;
-pub(crate) mod wire;
+mod tunnel;
+mod upstream;
+mod wire;
+mod worker;
+
+pub use serve::Proxy;
+pub(crate) use service_manager::ServiceManager;

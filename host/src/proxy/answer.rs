@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub(crate) struct Passing {
     pub(crate) front: VecDeque<Bytes>,
     pub(crate) rest: InBody,
     /// Nothing may move for so long.
-    pub(crate) idle: Limit,
+    pub(crate) idle: Rc<Limit>,
     pub(crate) idle_timeout: Duration,
     /// Over when the body is through, or the client gone.
     pub(crate) call: Call,

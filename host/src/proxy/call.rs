@@ -3,23 +3,29 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use http::StatusCode;
+
+use super::client::Client;
 use super::generation::Served;
 use super::local::Local;
 
 /// One call of a connector that is under way: it counts against the connector's limit until it is dropped.
 pub(crate) struct Call {
     local: Rc<Local>,
+    client: Rc<Client>,
     index: usize,
     began: Instant,
 }
 
 impl Call {
     /// A call begins; `None` when there are too many of the connector.
-    pub(crate) fn begin(local: &Rc<Local>, index: usize) -> Option<Self> {
+    pub(crate) fn begin(local: &Rc<Local>, client: &Rc<Client>, index: usize) -> Option<Self> {
         let served = local.generation().served(index);
         let others = served.under_way.fetch_add(1, Ordering::Relaxed);
         local.stats().connector(index).begin();
-        let call = Self { local: Rc::clone(local), index, began: Instant::now() };
+        client.begin();
+        let call =
+            Self { local: Rc::clone(local), client: Rc::clone(client), index, began: Instant::now() };
         (others < served.connector.serve().max_concurrent).then_some(call)
     }
 
@@ -29,6 +35,11 @@ impl Call {
 
     pub(crate) fn served(&self) -> &Arc<Served> {
         self.local.generation().served(self.index)
+    }
+
+    /// The head of the upstream's answer goes to the client.
+    pub(crate) fn answered(&self, status: StatusCode) {
+        self.stats().answered(status.as_u16(), self.began.elapsed());
     }
 
     pub(crate) const fn local(&self) -> &Rc<Local> {
@@ -52,6 +63,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         self.served().under_way.fetch_sub(1, Ordering::Relaxed);
         self.stats().end();
+        self.client.end();
     }
 }
 

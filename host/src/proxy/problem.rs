@@ -25,6 +25,7 @@ pub(crate) struct Problem {
     profile: Option<String>,
     retry_after: Option<Duration>,
     closes: bool,
+    refusal: Option<Refusal>,
 }
 
 #[derive(Serialize)]
@@ -43,13 +44,13 @@ struct Body<'a> {
 impl Problem {
     /// The request is refused; it went nowhere.
     pub(crate) fn refused(why: Refusal, status: StatusCode, detail: impl Into<String>) -> Self {
-        Self::new(status, why.as_str(), detail.into())
+        Self { refusal: Some(why), ..Self::new(status, why.as_str(), detail.into()) }
     }
 
     /// The head is not one that everybody reads alike; the connection cannot go on.
     pub(crate) fn of_fault(fault: Fault) -> Self {
         let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::BAD_REQUEST);
-        Self { closes: true, ..Self::new(status, Refusal::Head.as_str(), fault.what.to_owned()) }
+        Self::refused(Refusal::Head, status, fault.what).and_close()
     }
 
     /// There is no credential: the request was not sent.
@@ -74,7 +75,8 @@ impl Problem {
             UpstreamErrorKind::RequestBody => StatusCode::BAD_REQUEST,
             _ => StatusCode::BAD_GATEWAY,
         };
-        Self { closes: error.kind() == UpstreamErrorKind::RequestBody, ..Self::new(status, "upstream", error.to_string()) }
+        let closes = error.kind() == UpstreamErrorKind::RequestBody;
+        Self { closes, ..Self::new(status, "upstream", error.to_string()) }
     }
 
     /// There is no answer in time.
@@ -83,7 +85,23 @@ impl Problem {
     }
 
     fn new(status: StatusCode, kind: &'static str, detail: String) -> Self {
-        Self { status, detail, kind, profile: None, retry_after: None, closes: false }
+        Self { status, detail, kind, profile: None, retry_after: None, closes: false, refusal: None }
+    }
+
+    /// The connection ends with this answer.
+    #[must_use]
+    pub(crate) fn and_close(self) -> Self {
+        Self { closes: true, ..self }
+    }
+
+    /// Why the request was refused, if it was.
+    pub(crate) const fn refusal(&self) -> Option<Refusal> {
+        self.refusal
+    }
+
+    /// The word for metrics and logs.
+    pub(crate) const fn kind(&self) -> &'static str {
+        self.kind
     }
 
     pub(crate) const fn status(&self) -> StatusCode {

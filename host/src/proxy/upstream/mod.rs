@@ -23,7 +23,7 @@ mod tests;
 
 pub(crate) use error::{UpstreamError, UpstreamErrorKind};
 pub(crate) use in_body::InBody;
-pub(crate) use out_body::OutBody;
+pub(crate) use out_body::{Moves, OutBody};
 pub(crate) use pool::{Retry, Upstream};
 pub(crate) use target::Target;
 pub(crate) use tls::{Tls, Trust};

@@ -1,9 +1,13 @@
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+
+use crate::proxy::deadline::Limit;
 
 /// The body of a request to an upstream.
 #[derive(Debug)]
@@ -13,7 +17,14 @@ pub(crate) enum OutBody {
     /// In memory: it can be sent again.
     Bytes(Bytes),
     /// The client's, passed on as it comes.
-    Stream(Incoming),
+    Stream(Incoming, Option<Moves>),
+}
+
+/// A limit that begins anew whenever something of a body moved.
+#[derive(Debug)]
+pub(crate) struct Moves {
+    pub(crate) limit: Rc<Limit>,
+    pub(crate) after: Duration,
 }
 
 impl OutBody {
@@ -22,8 +33,8 @@ impl OutBody {
         match self {
             Self::Empty => Some(Self::Empty),
             Self::Bytes(bytes) => Some(Self::Bytes(bytes.clone())),
-            Self::Stream(stream) if stream.is_end_stream() => Some(Self::Empty),
-            Self::Stream(_) => None,
+            Self::Stream(stream, _) if stream.is_end_stream() => Some(Self::Empty),
+            Self::Stream(..) => None,
         }
     }
 }
@@ -43,7 +54,13 @@ impl Body for OutBody {
                 *self = Self::Empty;
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
-            Self::Stream(stream) => Pin::new(stream).poll_frame(cx),
+            Self::Stream(stream, moves) => {
+                let polled = Pin::new(stream).poll_frame(cx);
+                if let (Poll::Ready(_), Some(moves)) = (&polled, moves) {
+                    moves.limit.restart(moves.after);
+                }
+                polled
+            }
         }
     }
 
@@ -51,7 +68,7 @@ impl Body for OutBody {
         match self {
             Self::Empty => true,
             Self::Bytes(bytes) => bytes.is_empty(),
-            Self::Stream(stream) => stream.is_end_stream(),
+            Self::Stream(stream, _) => stream.is_end_stream(),
         }
     }
 
@@ -59,7 +76,7 @@ impl Body for OutBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Stream(stream) => stream.size_hint(),
+            Self::Stream(stream, _) => stream.size_hint(),
         }
     }
 }

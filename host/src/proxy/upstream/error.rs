@@ -107,8 +107,10 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
 }
 
 fn is_tls(error: &(dyn StdError + 'static)) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref)
-        .is_some_and(|inner| inner.is::<tokio_rustls::rustls::Error>())
+    if let Some(error) = error.downcast_ref::<h2::Error>() {
+        // It keeps of TLS's error only the kind and the words; a socket has no invalid data.
+        return error.get_io().is_some_and(|error| error.kind() == io::ErrorKind::InvalidData);
+    }
+    let error = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is_some_and(|inner| inner.is::<rustls::Error>())
 }

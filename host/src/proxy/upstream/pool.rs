@@ -244,10 +244,10 @@ impl Connection {
 }
 
 impl Retry<'_> {
-    const fn can_repeat(self, body: &OutBody) -> bool {
+    fn can_repeat(self, body: &OutBody) -> bool {
         match self {
             Self::Never => false,
-            Self::Idempotent => !matches!(body, OutBody::Stream(_)),
+            Self::Idempotent => body.is_in_memory(),
             Self::Remade(_) => true,
         }
     }

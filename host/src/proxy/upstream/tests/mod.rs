@@ -7,6 +7,8 @@ mod server;
 mod stale;
 mod streams;
 mod tls;
+mod tls_server;
+mod upgrade;
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -83,6 +83,16 @@ fn what_is_no_http_is_an_error_that_does_not_repeat_it() {
 }
 
 #[test]
+fn a_body_whose_framing_is_broken_is_an_error() {
+    run(async {
+        let server = Server::answering("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzzz\r\n").await;
+        let error = call(&upstream(&server.url()), get(), Retry::Never).await.unwrap_err();
+        assert_eq!(error.kind(), UpstreamErrorKind::Protocol, "{error}");
+        assert!(!error.to_string().contains("zzz"), "{error}");
+    });
+}
+
+#[test]
 fn an_upgrade_that_nobody_asked_for_is_an_error() {
     run(async {
         let server = Server::answering("HTTP/1.1 101 Switching Protocols\r\nupgrade: chat\r\n\r\n").await;

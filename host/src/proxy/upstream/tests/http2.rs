@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Request, Response, Version};
+use http::{Request, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::{JoinSet, spawn_local, yield_now};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::super::UpstreamErrorKind;
 use super::tls_server::{Answer, Authority, TlsServer, answer, streamed};
@@ -173,25 +175,53 @@ fn a_connection_nobody_needs_is_dropped_by_a_sweep() {
 
 #[test]
 fn a_stream_that_the_upstream_did_not_look_at_is_sent_again_whatever_the_method() {
-    run(async {
-        let authority = Authority::new();
-        let acceptor = TlsAcceptor::from(Arc::new(authority.server(HOST)));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("https://{}", listener.local_addr().unwrap());
-        spawn_local(async move {
-            let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
-            let mut connection = h2::server::handshake(stream).await.unwrap();
-            let mut count = 0;
-            while let Some(Ok((_, mut respond))) = connection.accept().await {
-                count += 1;
-                match count {
-                    2 => respond.send_reset(h2::Reason::REFUSED_STREAM),
-                    _ => drop(respond.send_response(Response::new(()), true).unwrap()),
+    let refused_stream = frame(3, 0, 3, &7u32.to_be_bytes());
+    let go_away_after_stream_1 = frame(7, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]);
+    for (refusal, connections) in [(refused_stream, 1), (go_away_after_stream_1, 2)] {
+        run(async {
+            let authority = Authority::new();
+            let acceptor = TlsAcceptor::from(Arc::new(authority.server(HOST)));
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("https://{}", listener.local_addr().unwrap());
+            let accepted = Rc::new(Cell::new(0));
+            let count = accepted.clone();
+            spawn_local(async move {
+                loop {
+                    let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+                    count.set(count.get() + 1);
+                    spawn_local(answer_all_but_stream_3(stream, refusal.clone()));
                 }
-            }
+            });
+            let upstream = upstream_with(&url, Some(authority.trusted(None)));
+            assert_eq!(calls(&upstream, 1).await, 1);
+            assert_eq!(call(&upstream, post("body"), Retry::Never).await.unwrap().0, 200);
+            assert_eq!(accepted.get(), connections);
         });
-        let upstream = upstream_with(&url, Some(authority.trusted(None)));
-        assert_eq!(calls(&upstream, 1).await, 1);
-        assert_eq!(call(&upstream, post("body"), Retry::Never).await.unwrap().0, 200);
-    });
+    }
+}
+
+/// A frame of RFC 9113 §4.1.
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+/// HTTP/2 by hand: status 200 for every request, but for the one on stream 3.
+async fn answer_all_but_stream_3(mut stream: TlsStream<TcpStream>, refusal: Vec<u8>) {
+    stream.read_exact(&mut [0; 24]).await.unwrap();
+    stream.write_all(&frame(4, 0, 0, &[])).await.unwrap();
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).await.is_ok() {
+        let [_, high, low, kind, flags, _, _, _, id] = head;
+        let mut payload = vec![0; usize::from(u16::from_be_bytes([high, low]))];
+        stream.read_exact(&mut payload).await.unwrap();
+        let reply = match (kind, flags, id) {
+            (4, 0, _) => frame(4, 1, 0, &[]),
+            (1, _, 3) => refusal.clone(),
+            (1, ..) => frame(1, 5, id, &[0x88]),
+            _ => continue,
+        };
+        stream.write_all(&reply).await.unwrap();
+        stream.flush().await.unwrap();
+    }
 }

@@ -64,14 +64,30 @@ impl UpstreamError {
         Self::new(kind, origin, innermost(error))
     }
 
-    /// What HTTP said, while a request was sent or its answer read.
+    /// What HTTP said, instead of an answer's head.
     pub(super) fn exchanging(origin: &Origin, error: &hyper::Error) -> Self {
         let kind = if error.is_user() {
             UpstreamErrorKind::RequestBody
         } else if error.is_parse() {
             UpstreamErrorKind::Protocol
-        } else if chain(error).any(is_tls) {
+        } else if chain(error).any(|error| is(error, &[io::ErrorKind::InvalidData])) {
+            // An alert of TLS, of which HTTP/2 leaves the words and this. A socket has no invalid data.
             UpstreamErrorKind::Tls
+        } else {
+            UpstreamErrorKind::Closed
+        };
+        Self::new(kind, origin, innermost(error))
+    }
+
+    /// What HTTP said in the midst of an answer's body.
+    pub(super) fn reading(origin: &Origin, error: &hyper::Error) -> Self {
+        let kind = if chain(error).any(is_tls) {
+            UpstreamErrorKind::Tls
+        } else if chain(error)
+            .any(|error| is(error, &[io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput]))
+        {
+            // The body's framing.
+            UpstreamErrorKind::Protocol
         } else {
             UpstreamErrorKind::Closed
         };
@@ -107,8 +123,10 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
 }
 
 fn is_tls(error: &(dyn StdError + 'static)) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref)
-        .is_some_and(|inner| inner.is::<tokio_rustls::rustls::Error>())
+    let error = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is_some_and(|inner| inner.is::<rustls::Error>())
+}
+
+fn is(error: &(dyn StdError + 'static), kinds: &[io::ErrorKind]) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| kinds.contains(&error.kind()))
 }

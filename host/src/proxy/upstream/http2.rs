@@ -52,7 +52,7 @@ impl Http2 {
 
 /// Runs hyper's tasks on this thread.
 #[derive(Debug, Clone, Copy)]
-struct Local;
+pub(super) struct Local;
 
 impl<F: Future<Output: 'static> + 'static> Executor<F> for Local {
     fn execute(&self, task: F) {

@@ -58,7 +58,7 @@ impl Body for InBody {
             }
             Some(Err(error)) => {
                 this.connection = None;
-                Some(Err(UpstreamError::exchanging(this.upstream.origin(), &error)))
+                Some(Err(UpstreamError::reading(this.upstream.origin(), &error)))
             }
             None => {
                 this.give_back();

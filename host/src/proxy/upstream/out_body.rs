@@ -28,6 +28,14 @@ pub(crate) struct Moves {
 }
 
 impl OutBody {
+    /// Whether it can be sent again.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        match self {
+            Self::Empty | Self::Bytes(_) => true,
+            Self::Stream(stream) => stream.is_end_stream(),
+        }
+    }
+
     /// The same body once more, if it is in memory.
     pub(crate) fn again(&self) -> Option<Self> {
         match self {

@@ -7,6 +7,7 @@ use countersign::Origin;
 use http::uri::{Authority, Scheme};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
+use tokio::task::yield_now;
 
 use super::connect::{Purpose, connect};
 use super::http1::Http1;
@@ -96,6 +97,11 @@ impl Upstream {
         mut request: Request<OutBody>,
         retry: Retry<'_>,
     ) -> Result<Response<InBody>, UpstreamError> {
+        if !retry.can_repeat(request.body()) && self.idle() > 0 {
+            // Lets the sockets be looked at first, for this request cannot be sent again on another connection when
+            // the one that was kept turns out to have been closed.
+            yield_now().await;
+        }
         loop {
             let Some(mut connection) = self.kept() else { break };
             let copy = connection.copy(&request, retry);
@@ -238,6 +244,14 @@ impl Connection {
 }
 
 impl Retry<'_> {
+    fn can_repeat(self, body: &OutBody) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Idempotent => body.is_in_memory(),
+            Self::Remade(_) => true,
+        }
+    }
+
     /// The request once more, if what happened to it allows that.
     fn again(self, copy: Option<Request<OutBody>>, failed: &Unanswered) -> Option<Request<OutBody>> {
         match (failed, self) {

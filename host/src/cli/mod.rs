@@ -10,6 +10,7 @@ mod header;
 mod jwks;
 mod output;
 mod plugins;
+mod serve;
 mod settings;
 mod types;
 
@@ -68,6 +69,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Plugins { command: Some(args::PluginsCommand::Inspect { file }) } => plugins::inspect(&file),
         Command::Header(arguments) => header::run(&start(&config).await?, arguments).await,
         Command::Call(arguments) => call::run(&start(&config).await?, arguments).await,
+        Command::Serve(arguments) => serve::run(&config, arguments).await,
         Command::Jwks { profile } => jwks::run(&config, &profile),
         Command::Demo { plugin, keep } => demo::run(plugin, keep).await.map_err(Failure::Words),
         Command::Completions { shell } => {

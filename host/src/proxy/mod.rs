@@ -24,5 +24,5 @@ mod upstream;
 mod wire;
 mod worker;
 
-pub use serve::Proxy;
+pub use serve::{Overrides, Proxy};
 pub(crate) use service_manager::ServiceManager;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign::{Inputs, Profile};
 
@@ -10,8 +11,8 @@ use crate::config::{
     Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginsConfig, ProfileConfig,
     ServeConfig, Sources, StoreConfig, Watched,
 };
-use crate::plugin::{Folder, PluginNote, PluginSettings, load_folder};
-use crate::registry::Registry;
+use crate::plugin::{Folder, PluginNote, PluginSettings, Shelf};
+use crate::registry::{CodeId, Registry};
 
 /// A configuration that was read whole and found good, with an instance of each profile. Nothing runs yet.
 ///
@@ -24,6 +25,9 @@ pub struct Setup {
     pub(crate) http: HttpConfig,
     pub(crate) store: StoreConfig,
     pub(crate) serve: Option<ServeConfig>,
+    pub(crate) shelf: Arc<Shelf>,
+    /// The file as it was when it was read.
+    pub(crate) watched: Option<Watched>,
     plugins: Vec<PluginNote>,
     refused_plugins: usize,
     pub(crate) warnings: Findings,
@@ -32,8 +36,7 @@ pub struct Setup {
 /// A profile with its instance.
 pub struct ReadyProfile {
     pub(crate) config: ProfileConfig,
-    pub(crate) instance: Box<dyn Profile>,
-    pub(crate) watched: Vec<Watched>,
+    pub(crate) made: Made,
 }
 
 impl Setup {
@@ -42,8 +45,13 @@ impl Setup {
     /// # Errors
     /// Everything that is wrong, in one go.
     pub fn read(path: &Path) -> Result<Self, Findings> {
+        Self::read_with(path, Arc::default())
+    }
+
+    /// As [`read`](Setup::read), but what is on the shelf is not loaded again.
+    pub(crate) fn read_with(path: &Path, shelf: Arc<Shelf>) -> Result<Self, Findings> {
         let document = Document::read(path)?;
-        let (registry, plugins, mut findings) = types(&document)?;
+        let (registry, plugins, mut findings) = types(&document, &shelf)?;
         let refused_plugins = findings.len();
         let (config, problems) = document.examine(&registry);
         findings.extend(problems);
@@ -52,9 +60,9 @@ impl Setup {
         let mut ready = Vec::with_capacity(profiles.len());
         for profile in profiles {
             match make(&registry, &profile, &sources) {
-                Ok((instance, watched, warnings)) => {
-                    findings.extend(warnings);
-                    ready.push(ReadyProfile { config: profile, instance, watched });
+                Ok(mut made) => {
+                    findings.extend(std::mem::take(&mut made.warnings));
+                    ready.push(ReadyProfile { config: profile, made });
                 }
                 Err(problems) => findings.extend(problems),
             }
@@ -74,6 +82,8 @@ impl Setup {
             http,
             store,
             serve,
+            shelf,
+            watched: document.watched().cloned(),
             plugins,
             refused_plugins,
             warnings: findings,
@@ -89,7 +99,7 @@ impl Setup {
         if !path.exists() {
             return Ok((Registry::built_in(), Findings::new()));
         }
-        let (registry, _, findings) = types(&Document::read(path)?)?;
+        let (registry, _, findings) = types(&Document::read(path)?, &Shelf::default())?;
         if findings.has_errors() { Err(findings) } else { Ok((registry, findings)) }
     }
 
@@ -99,7 +109,7 @@ impl Setup {
     /// What is wrong with the file's `[plugins]`.
     pub fn plugins_of(path: &Path) -> Result<Folder, Findings> {
         let plugins = Document::read(path)?.plugins()?;
-        Ok(load(&plugins))
+        Ok(load(&plugins, &Shelf::default()))
     }
 
     /// The connectors.
@@ -149,7 +159,7 @@ impl ReadyProfile {
     /// # Errors
     /// When the profile's code panicked.
     pub fn public_keys(&self) -> Result<Vec<serde_json::Value>, countersign::Error> {
-        self.instance.public_keys()
+        self.made.instance.public_keys()
     }
 }
 
@@ -163,7 +173,7 @@ impl std::fmt::Debug for ReadyProfile {
 /// connector may serve other calls.
 fn unsupplied_callers(connectors: &[ConnectorConfig], profiles: &[ReadyProfile]) -> Findings {
     let inputs: HashMap<&str, Inputs> =
-        profiles.iter().map(|profile| (profile.name(), profile.instance.inputs())).collect();
+        profiles.iter().map(|profile| (profile.name(), profile.made.instance.inputs())).collect();
     let mut findings = Findings::new();
     for connector in connectors {
         let supplied = |attribute: &&str| connector.serve.caller.iter().any(|(name, _)| name == attribute);
@@ -189,8 +199,27 @@ fn header_for(attribute: &str) -> String {
     })
 }
 
-/// An instance of a profile, the files that it was made from, and what should be looked at.
-pub(crate) type Made = (Box<dyn Profile>, Vec<Watched>, Findings);
+/// An instance of a profile, and what came with making it.
+pub(crate) struct Made {
+    pub(crate) instance: Box<dyn Profile>,
+    pub(crate) from: MadeFrom,
+    /// The files that its settings came from.
+    pub(crate) files: Vec<Watched>,
+    /// What should be looked at.
+    pub(crate) warnings: Findings,
+}
+
+/// What an instance was made from: one that was made from the same is the same.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct MadeFrom {
+    type_name: Arc<str>,
+    code: Option<CodeId>,
+    default_lifetime: Duration,
+    /// The settings as they are written.
+    written: String,
+    /// The settings with the values of their sources.
+    resolved: [u8; 32],
+}
 
 /// Makes an instance of a profile from what its sources hold now.
 pub(crate) fn make(
@@ -202,13 +231,21 @@ pub(crate) fn make(
     let instance = registry
         .create(&profile.type_name, &resolved.value)
         .map_err(|error| Findings::from(profile.settings.locate(&error)))?;
-    Ok((instance, std::mem::take(&mut resolved.watched), std::mem::take(&mut resolved.warnings)))
+    let from = MadeFrom {
+        type_name: Arc::clone(&profile.type_name),
+        code: registry.code(&profile.type_name),
+        default_lifetime: profile.default_lifetime,
+        written: profile.settings.fingerprint(),
+        resolved: resolved.digest(),
+    };
+    let (files, warnings) = (std::mem::take(&mut resolved.watched), std::mem::take(&mut resolved.warnings));
+    Ok(Made { instance, from, files, warnings })
 }
 
 /// The types, the plugins' notes, and what is wrong with single plugin files although the rest can go on.
-fn types(document: &Document) -> Result<(Registry, Vec<PluginNote>, Findings), Findings> {
+fn types(document: &Document, shelf: &Shelf) -> Result<(Registry, Vec<PluginNote>, Findings), Findings> {
     let config = document.plugins()?;
-    let Folder { plugins, refusals } = load(&config);
+    let Folder { plugins, refusals } = load(&config, shelf);
     let mut findings = Findings::new();
     for refusal in &refusals {
         let finding = Finding::about(refusal.file(), refusal.reason());
@@ -220,7 +257,7 @@ fn types(document: &Document) -> Result<(Registry, Vec<PluginNote>, Findings), F
     Ok((registry, notes, findings))
 }
 
-fn load(config: &PluginsConfig) -> Folder {
+fn load(config: &PluginsConfig, shelf: &Shelf) -> Folder {
     let Some(dir) = &config.dir else { return Folder::default() };
     let settings: BTreeMap<String, PluginSettings> = config
         .entries
@@ -237,7 +274,7 @@ fn load(config: &PluginsConfig) -> Folder {
         .collect();
     let registry = Registry::built_in();
     let built_in: Vec<&str> = registry.names().collect();
-    load_folder(dir, &settings, &built_in)
+    shelf.load_folder(dir, &settings, &built_in)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::ServeArguments;
 use super::{Failure, start};
-use crate::config::{Access, Findings, Listen};
+use crate::config::{Access, Listen};
 use crate::proxy::{Overrides, Proxy, ServiceManager};
 
 /// How often the configuration is looked at: what is edited holds within a second.
@@ -19,7 +19,7 @@ pub(super) async fn run(config: &Path, arguments: ServeArguments) -> Result<(), 
     let (mut end, mut interrupt, mut hang_up) =
         (on(SignalKind::terminate())?, on(SignalKind::interrupt())?, on(SignalKind::hangup())?);
     let host = start(config).await?;
-    let proxy = Proxy::start(host, overrides)?;
+    let proxy = Proxy::start(host, config, overrides)?;
     for listener in proxy.listeners() {
         say(&format!("listening on {listener}"));
     }
@@ -80,7 +80,7 @@ fn overrides(config: &Path, arguments: &ServeArguments) -> Result<Overrides, Fai
             super::args::AccessArgument::AnyLocalProcess => Access::AnyLocalProcess,
         }),
         admin: arguments.admin.as_deref().map(|text| address("--admin", text)).transpose()?,
-        threads: arguments.threads.map(usize::from),
+        threads: arguments.threads.map(|threads| usize::from(threads.get())),
     })
 }
 

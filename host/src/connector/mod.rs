@@ -25,6 +25,7 @@ use crate::transport::{Options, Transport};
 
 pub use authorization::Authorization;
 pub use base_url::BaseUrl;
+pub(crate) use base_url::has_dot_segments;
 pub(crate) use profile::BoundProfile;
 pub(crate) use rejection::{MOST_BODY, challenge};
 
@@ -161,6 +162,11 @@ impl Connector {
         })
     }
 
+    /// Whether one of the profiles may want to sign the body of a request.
+    pub(crate) fn reads_body(&self) -> bool {
+        self.definition.profiles.iter().any(|profile| profile.reads_body())
+    }
+
     /// When an answer means that the credential was rejected.
     pub const fn rejection(&self) -> &Rejection {
         &self.definition.rejection
@@ -176,15 +182,12 @@ impl Connector {
         certificate: Option<&ClientCertificate>,
     ) -> Result<Transport, countersign::Error> {
         let Some(certificate) = certificate else { return Ok(self.transports.plain.clone()) };
-        let identity = Secret::new(format!("{}\n{}", certificate.key_pem.expose(), certificate.chain_pem));
-        let mut digest = [0; 32];
-        digest.copy_from_slice(
-            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, identity.expose().as_bytes()).as_ref(),
-        );
+        let digest = identity_of(certificate);
         let mut known = self.transports.with_certificate.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(transport) = known.get(&digest) {
             return Ok(transport.clone());
         }
+        let identity = Secret::new(format!("{}\n{}", certificate.key_pem.expose(), certificate.chain_pem));
         let transport = Transport::new(Options {
             roots: self.roots(),
             identity: Some(identity.expose().as_bytes()),
@@ -219,6 +222,18 @@ impl Connector {
     fn profile_error(&self, profile: &BoundProfile, cause: countersign::Error) -> Error {
         Error::of_profile(&self.definition.name, &profile.name, cause)
     }
+}
+
+/// Whose certificate it is: connections are shared only by calls that present the same.
+pub(crate) fn identity_of(certificate: &ClientCertificate) -> [u8; 32] {
+    use aws_lc_rs::digest::{Context, SHA256};
+    let mut context = Context::new(&SHA256);
+    context.update(certificate.key_pem.expose().as_bytes());
+    context.update(b"\n");
+    context.update(certificate.chain_pem.as_bytes());
+    let mut identity = [0; 32];
+    identity.copy_from_slice(context.finish().as_ref());
+    identity
 }
 
 /// Names, never values.

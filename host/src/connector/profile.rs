@@ -42,12 +42,17 @@ impl BoundProfile {
         self.cache.current(caller, target).await.map_err(|failure| failure.error.clone())
     }
 
+    /// Whether it declared that it reads the body.
+    pub(super) fn reads_body(&self) -> bool {
+        self.reads_body.load(Ordering::Relaxed)
+    }
+
     /// The body, if the profile declared that it reads it.
     ///
     /// # Errors
     /// [`Unsupported`](countersign::ErrorKind::Unsupported) when it does and there is none in memory.
     pub(super) fn body_to_sign<'p>(&self, parts: &'p Parts) -> Result<Option<&'p BodyBytes>, Error> {
-        if !self.reads_body.load(Ordering::Relaxed) {
+        if !self.reads_body() {
             return Ok(None);
         }
         let body = parts.extensions.get::<BodyBytes>();

@@ -129,6 +129,11 @@ impl Host {
         self.0.file.is_due(self.0.ground.clock.tick().effective)
     }
 
+    /// What the file says now was read, and could not be served: it is left alone for a while.
+    pub(crate) fn refuse(&self, path: &Path) {
+        self.0.file.failed(Watched::now(path), self.0.ground.clock.tick().effective);
+    }
+
     /// A connector.
     ///
     /// # Errors

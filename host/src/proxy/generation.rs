@@ -10,7 +10,7 @@ use super::inbound::Strip;
 use super::listen::{Bound, own_uid};
 use super::route::{Routes, Whose};
 use super::upstream::{Tls, Trust};
-use crate::config::{self, Finding, Findings, Listen, ServeConfig, ServeLimits};
+use crate::config::{self, Findings, Listen, ServeConfig, ServeLimits};
 use crate::connector::Connector;
 use crate::{Error, Host};
 
@@ -66,9 +66,9 @@ impl Generation {
         let mut trusts = Trusts::default();
         for name in host.connectors() {
             let connector =
-                host.connector(name).map_err(|error| Findings::from(config.site.finding(error.to_string())))?;
+                host.connector(name).map_err(|error| Findings::from(config.site.finding_at("", error.to_string())))?;
             let served = Served::new(connector, &mut trusts)
-                .map_err(|error| Findings::from(config.site.finding(error.to_string())))?;
+                .map_err(|error| Findings::from(config.site.finding_at("", error.to_string())))?;
             names.insert(name.into(), connectors.len());
             connectors.push(Arc::new(served));
         }
@@ -99,7 +99,7 @@ impl Generation {
         });
         let address = door.bound.tcp_address();
         let routes = Routes::new(address, whose, &config.hosts, of_connectors);
-        let wrong = |what: String| Findings::from(config.site.finding(what));
+        let wrong = |what: String| Findings::from(config.site.finding_at("", what));
         let access = match (address, config.access) {
             (None, _) => Access::Reachable,
             (Some(_), Some(config::Access::Token)) => {
@@ -219,16 +219,5 @@ impl Trusts {
             }
         }
         Ok(trust)
-    }
-}
-
-/// A finding about the whole of `[serve]`.
-trait OfSite {
-    fn finding(&self, message: String) -> Finding;
-}
-
-impl OfSite for config::Site {
-    fn finding(&self, message: String) -> Finding {
-        self.finding_at("", message)
     }
 }

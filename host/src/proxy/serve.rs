@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub struct Proxy {
     doors: Mutex<Doors>,
     /// Held while the configuration is changed.
     reloading: tokio::sync::Mutex<()>,
+    path: PathBuf,
     overrides: Overrides,
 }
 
@@ -53,12 +55,12 @@ struct Doors {
 }
 
 impl Proxy {
-    /// Serves what a host's configuration says.
+    /// Serves what a host's configuration says; `path` is its file.
     ///
     /// # Errors
     /// What is wrong with `[serve]`, an address that cannot be listened on, a token file that cannot be used.
-    pub fn start(host: Host, overrides: Overrides) -> Result<Self, Findings> {
-        let config = serve_config(&host, &overrides)?;
+    pub fn start(host: Host, path: &Path, overrides: Overrides) -> Result<Self, Findings> {
+        let config = serve_config(&host, path, &overrides)?;
         let inherited =
             Inherited::from_env().map_err(|error| Findings::from(config.site.finding_at("listen", error.to_string())))?;
         let mut doors = Doors { open: Vec::new(), next: 0, inherited };
@@ -76,7 +78,7 @@ impl Proxy {
             let worker = Worker::start(index, Arc::clone(&shared));
             workers.push(worker.map_err(|error| Findings::from(config.site.finding_at("threads", error)))?);
         }
-        let proxy = Self { shared, workers, doors: Mutex::new(doors), reloading: tokio::sync::Mutex::default(), overrides };
+        let proxy = Self { shared, workers, doors: Mutex::new(doors), reloading: tokio::sync::Mutex::default(), path: path.to_owned(), overrides };
         proxy.enter(opened, &config)?;
         Ok(proxy)
     }
@@ -88,10 +90,14 @@ impl Proxy {
     /// What is wrong with it; then everything stays as it was.
     pub async fn reload(&self) -> Result<(), Findings> {
         let _one_at_a_time = self.reloading.lock().await;
-        let old = self.shared.generation.load_full();
-        let host = old.host().reload().await?;
-        let config = serve_config(&host, &self.overrides)?;
-        let opened = self.doors.lock().unwrap_or_else(PoisonError::into_inner).open(&host, &config)?;
+        let old = self.host();
+        let host = old.reload(&self.path).await?;
+        self.replace(host).inspect_err(|_| old.refuse(&self.path))
+    }
+
+    fn replace(&self, host: Host) -> Result<(), Findings> {
+        let config = serve_config(&host, &self.path, &self.overrides)?;
+        let opened = self.doors().open(&host, &config)?;
         let generation = Generation::new(host, &config, &opened)?;
         self.shared.generation.store(Arc::new(generation));
         self.shared.number.fetch_add(1, Ordering::Release);
@@ -100,9 +106,13 @@ impl Proxy {
         Ok(())
     }
 
+    fn doors(&self) -> MutexGuard<'_, Doors> {
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes connections from these listeners, and from no others.
     fn enter(&self, opened: Vec<Arc<Door>>, config: &ServeConfig) -> Result<(), Findings> {
-        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut doors = self.doors();
         for gone in doors.open.iter().filter(|door| !opened.iter().any(|other| other.id == door.id)) {
             self.tell(|| Command::Leave(gone.id));
             tracing::info!(listener = %gone.listen, "listens there no more");
@@ -151,7 +161,7 @@ impl Proxy {
 
     /// Where it listens, as a person reads it: with the port that the system chose where none was given.
     pub fn listeners(&self) -> Vec<String> {
-        let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        let doors = self.doors();
         let shown = |door: &Arc<Door>| match door.bound.tcp_address() {
             Some(address) => format!("http://{address}"),
             None => door.listen.to_string(),
@@ -159,7 +169,7 @@ impl Proxy {
         doors.open.iter().map(shown).collect()
     }
 
-    pub(crate) const fn stats(&self) -> &Arc<Stats> {
+    pub(crate) fn stats(&self) -> &Arc<Stats> {
         &self.shared.stats
     }
 
@@ -168,7 +178,7 @@ impl Proxy {
     /// # Errors
     /// Neither says anything.
     pub fn config(&self) -> Result<ServeConfig, Findings> {
-        serve_config(&self.host(), &self.overrides)
+        serve_config(&self.host(), &self.path, &self.overrides)
     }
 }
 
@@ -249,9 +259,9 @@ impl Doors {
     }
 }
 
-fn serve_config(host: &Host, overrides: &Overrides) -> Result<ServeConfig, Findings> {
+fn serve_config(host: &Host, path: &Path, overrides: &Overrides) -> Result<ServeConfig, Findings> {
     let Some(config) = host.serve() else {
-        let finding = Finding::about(host.path(), "has no `[serve]`");
+        let finding = Finding::about(path, "has no `[serve]`");
         return Err(finding.with_help("add `[serve]` with `listen = \"127.0.0.1:7070\"` and `access = \"token\"`").into());
     };
     let mut config = config.clone();

@@ -32,7 +32,7 @@ impl OutBody {
     pub(crate) fn is_in_memory(&self) -> bool {
         match self {
             Self::Empty | Self::Bytes(_) => true,
-            Self::Stream(stream) => stream.is_end_stream(),
+            Self::Stream(stream, _) => stream.is_end_stream(),
         }
     }
 

@@ -18,5 +18,5 @@ mod state;
 
 pub(crate) use fault::Fault;
 pub(crate) use guarded::Guarded;
-pub(crate) use head::{Framing, WireLimits, judge};
+pub(crate) use head::WireLimits;
 pub(crate) use state::{Phase, WireState};

@@ -105,7 +105,7 @@ async fn counters_survive_a_reload() {
         assert!(after.value(series).is_some_and(|now| now >= value), "{series} went down");
         compared += 1;
     }
-    assert!(compared > 60, "{compared}");
+    assert!(compared > 50, "{compared}");
     assert_eq!(after.value(r#"countersign_requests_total{connector="shop",class="2xx"}"#), Some(1.0));
 }
 

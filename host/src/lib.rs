@@ -27,5 +27,5 @@ mod watch;
 pub use client::{Answer, Authorize, AuthorizeError, AuthorizeLayer, Client, ReplayableBody};
 pub use connector::{Authorization, BaseUrl, BodyBytes, Connector};
 pub use error::Error;
-pub use host::Host;
+pub use host::{Host, ProfileStatus};
 pub use setup::{ReadyProfile, Setup};

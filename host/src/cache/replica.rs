@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
-use super::counters::{Part, Tally};
+use super::counters::{Counters, Part};
 use super::snapshot::{Generation, Snapshot};
 
 /// What the hot path looks at before it places anything: which credential is current, and until when nobody else
@@ -83,7 +83,7 @@ impl Front {
         &self,
         now: u64,
         headers: &mut HeaderMap,
-        tally: &Tally,
+        counters: &Arc<Counters>,
         current: impl FnOnce() -> Option<Arc<Snapshot>>,
     ) -> Option<Generation> {
         if now >= self.attention.load(Ordering::Acquire) {
@@ -99,7 +99,7 @@ impl Front {
                 }
                 let snapshot = current().filter(|snapshot| snapshot.generation().0.get() == generation)?;
                 let mut replicas = replicas.borrow_mut();
-                self.index.put(&mut replicas, Replica::of(&snapshot, tally)?).place(headers)
+                self.index.put(&mut replicas, Replica::of(&snapshot, counters)?).place(headers)
             })
             .ok()
             .flatten()
@@ -122,10 +122,10 @@ struct Replica {
 
 impl Replica {
     #[cold]
-    fn of(snapshot: &Snapshot, tally: &Tally) -> Option<Self> {
+    fn of(snapshot: &Snapshot, counters: &Counters) -> Option<Self> {
         let mut headers = snapshot.copied_headers();
         let (generation, first) = (snapshot.generation(), headers.next()?);
-        Some(Self { generation, placements: tally.part(), first, others: headers.collect() })
+        Some(Self { generation, placements: counters.placements.part(), first, others: headers.collect() })
     }
 
     #[inline]

@@ -2,8 +2,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use crate::ProfileStatus;
 use crate::cache::Status;
+use crate::connector::Connector;
 use crate::proxy::stats::Totals;
+use crate::registry::Home;
 
 /// Where the pages get what they tell: the running proxy.
 pub(crate) trait Source: Send + Sync + 'static {
@@ -70,6 +73,31 @@ pub(crate) struct ProfileOverview {
     pub(crate) plugin: Option<PathBuf>,
     /// How it is doing.
     pub(crate) status: Status,
+}
+
+impl From<&Connector> for ConnectorOverview {
+    fn from(connector: &Connector) -> Self {
+        Self {
+            name: connector.name().into(),
+            origin: connector.base_url().origin().to_string(),
+            profiles: connector.profiles().map(Arc::from).collect(),
+        }
+    }
+}
+
+impl From<ProfileStatus<'_>> for ProfileOverview {
+    fn from(profile: ProfileStatus<'_>) -> Self {
+        let plugin = match profile.home {
+            Home::BuiltIn => None,
+            Home::Plugin(file) => Some(file.to_owned()),
+        };
+        Self {
+            name: profile.name.into(),
+            type_name: profile.type_name.into(),
+            plugin,
+            status: profile.status,
+        }
+    }
 }
 
 impl Overview {

@@ -1,6 +1,7 @@
 //! The pages, over a proxy whose profiles are caches with a scripted issuer.
 
 mod checker;
+mod host;
 mod metrics;
 mod pages;
 mod server;

@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use countersign::Error;
 use socket2::{Domain, Type};
@@ -18,17 +18,7 @@ pub(crate) use accept::{AcceptPause, own_uid, peer_uid};
 pub(crate) use inherited::Inherited;
 use unix::SocketFile;
 
-/// Where the proxy takes connections.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Listen {
-    /// Port 0 has the system choose one.
-    Tcp(SocketAddr),
-    /// A socket that only this user can reach, unless more is allowed.
-    Unix(PathBuf),
-    /// A socket that whoever started the process has opened already. Without a name, those of no name of another
-    /// listener.
-    Inherited(Option<String>),
-}
+pub(crate) use crate::config::Listen;
 
 /// Connections that wait to be accepted, at most; the system may allow fewer (`net.core.somaxconn`).
 const BACKLOG: i32 = 1024;

@@ -207,6 +207,7 @@ impl ProfileCache {
         let snapshot = slots.iter().filter_map(|slot| slot.snapshot()).max_by_key(|it| it.generation());
         let failures = slots.iter().filter_map(|slot| slot.failing(now));
         Status {
+            per_caller: matches!(epoch.slots, Slots::Keyed(_)),
             keys: slots.len(),
             usable: slots
                 .iter()
@@ -244,6 +245,8 @@ impl fmt::Debug for ProfileCache {
 /// How a profile is doing; no secret, and no size that grows with callers.
 #[derive(Debug, Clone)]
 pub struct Status {
+    /// Whether there is a credential for each caller or target: the profile declares inputs.
+    pub per_caller: bool,
     /// How many keys are known: 1 for profiles without inputs.
     pub keys: usize,
     /// How many of them have a credential that may be placed.

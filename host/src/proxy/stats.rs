@@ -205,6 +205,10 @@ impl Refusal {
         Self::TooMany,
     ];
 
+    const fn is_of_a_connector(self) -> bool {
+        matches!(self, Self::Caller | Self::Path | Self::Body)
+    }
+
     /// The reason's name in metrics and logs.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -269,9 +273,13 @@ impl Totals {
         self.accepted.saturating_sub(self.closed)
     }
 
-    /// What was refused before it was known which connector it is for, by reason.
+    /// What was refused before it was known which connector it is for, by reason; reasons that are about a connector
+    /// are left out.
     pub(crate) fn refused(&self) -> impl Iterator<Item = (Refusal, u64)> {
-        Refusal::ALL.into_iter().zip(self.refused)
+        Refusal::ALL
+            .into_iter()
+            .zip(self.refused)
+            .filter(|(why, count)| *count > 0 || !why.is_of_a_connector())
     }
 
     fn add(&mut self, block: &Block) {

@@ -12,13 +12,13 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use countersign::Error;
-use crate::config::Listen;
 use socket2::{Domain, Type};
 
 pub(crate) use accept::{AcceptPause, own_uid, peer_uid};
 pub(crate) use inherited::Inherited;
 use unix::SocketFile;
 
+pub(crate) use crate::config::Listen;
 
 /// Connections that wait to be accepted, at most; the system may allow fewer (`net.core.somaxconn`).
 const BACKLOG: i32 = 1024;

@@ -17,7 +17,7 @@ use super::shared::Shared;
 use super::unanswered::Unanswered;
 use super::{InBody, OutBody, Target, UpstreamError, UpstreamErrorKind, head};
 
-/// How many connections are opened for one request.
+/// How often one request asks for a new connection.
 const MOST_OPENED: usize = 2;
 
 /// One connector's upstream as one identity reaches it, on one thread: it holds the connections that are open.
@@ -112,7 +112,6 @@ impl Upstream {
             let was_kept = kept.is_some();
             let mut connection = match kept {
                 Some(connection) => connection,
-                None if opened == MOST_OPENED => return Err(self.gives_up()),
                 None => {
                     opened += 1;
                     self.open().await?
@@ -123,7 +122,10 @@ impl Upstream {
                 Ok(answer) => return self.answer(answer, connection),
                 Err(failed) => failed,
             };
-            look = !matches!(failed, Unanswered::Silent(_));
+            if opened == MOST_OPENED {
+                return Err(self.broke(failed.error()));
+            }
+            look = matches!(failed, Unanswered::Unsent(..));
             request = match failed {
                 Unanswered::Unsent(unsent, _) => *unsent,
                 failed => {
@@ -242,14 +244,6 @@ impl Upstream {
             Connection::Shared(..) => None,
         };
         Ok(answer.map(|body| InBody::new(body, self.clone(), own)))
-    }
-
-    fn gives_up(&self) -> UpstreamError {
-        UpstreamError::new(
-            UpstreamErrorKind::Closed,
-            self.origin(),
-            "it closes connections before they are used",
-        )
     }
 
     fn broke(&self, error: &hyper::Error) -> UpstreamError {

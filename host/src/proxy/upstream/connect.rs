@@ -16,7 +16,11 @@ use super::{Target, UpstreamError, UpstreamErrorKind};
 pub(super) async fn connect(target: &Target, purpose: Purpose) -> Result<(Stream, bool), UpstreamError> {
     let origin = &target.origin;
     let connecting = async {
-        let tcp = tcp(origin, Instant::now() + target.connect_timeout).await?;
+        let deadline = Instant::now() + target.connect_timeout;
+        let tcp = match &target.proxy {
+            None => tcp(origin, deadline).await?,
+            Some(proxy) => proxy.lead_to(origin, tcp(proxy.origin(), deadline).await).await?,
+        };
         tcp.set_nodelay(true)?;
         if origin.is_https() {
             tls(origin, tls_config(target, purpose)?, tcp).await

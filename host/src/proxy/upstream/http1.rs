@@ -2,7 +2,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::task::spawn_local;
+use tokio::task::{AbortHandle, spawn_local};
 
 use super::io::{Heard, Io, Stream};
 use super::unanswered::Unanswered;
@@ -13,6 +13,8 @@ use super::{OutBody, head};
 pub(super) struct Http1 {
     requests: SendRequest<OutBody>,
     heard: Heard,
+    /// Ends the connection where hyper would go on: with a request that was answered before its end.
+    driver: Option<AbortHandle>,
 }
 
 impl Http1 {
@@ -21,14 +23,15 @@ impl Http1 {
         let io = Io::patient(stream);
         let heard = io.heard();
         let (requests, connection) = http1::handshake(TokioIo::new(io)).await?;
-        spawn_local(async move {
+        let driver = spawn_local(async move {
             // What went wrong is told to the one whose request it was.
             let _ = connection.await;
         });
-        Ok(Self { requests, heard })
+        Ok(Self { requests, heard, driver: Some(driver.abort_handle()) })
     }
 
-    /// As [`start`](Self::start), and the connection can become another protocol's.
+    /// As [`start`](Self::start), and the connection can become another protocol's. It lives on after this is dropped,
+    /// until its answer's body or the other protocol ends.
     pub(super) async fn start_upgradable(stream: Stream) -> hyper::Result<Self> {
         let io = Io::new(stream);
         let heard = io.heard();
@@ -37,7 +40,7 @@ impl Http1 {
         spawn_local(async move {
             let _ = connection.await;
         });
-        Ok(Self { requests, heard })
+        Ok(Self { requests, heard, driver: None })
     }
 
     /// Whether the connection is open and has nothing to do.
@@ -54,5 +57,15 @@ impl Http1 {
         self.heard.forget();
         let answer = self.requests.try_send_request(request).await;
         answer.map_err(|failed| Unanswered::of(failed, self.heard.anything()))
+    }
+}
+
+impl Drop for Http1 {
+    fn drop(&mut self) {
+        if let Some(driver) = &self.driver
+            && !self.is_ready()
+        {
+            driver.abort();
+        }
     }
 }

@@ -17,6 +17,13 @@ use super::unanswered::Unanswered;
 const PING_AFTER: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 
+/// How much of one answer, and of all on a connection, may wait here for clients that read slowly, in bytes.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// How large an answer's header fields may be, in bytes.
+const MOST_HEADERS: u32 = 64 * 1024;
+
 /// A handle of an HTTP/2 connection, which many requests share.
 #[derive(Debug, Clone)]
 pub(super) struct Http2 {
@@ -28,6 +35,9 @@ impl Http2 {
     pub(super) async fn start(stream: Stream) -> hyper::Result<Self> {
         let (requests, connection) = Builder::new(Local)
             .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(MOST_HEADERS)
             .keep_alive_interval(PING_AFTER)
             .keep_alive_timeout(PONG_WITHIN)
             .handshake(TokioIo::new(Io::new(stream)))

@@ -17,6 +17,9 @@ use super::shared::Shared;
 use super::unanswered::Unanswered;
 use super::{InBody, OutBody, Target, UpstreamError, UpstreamErrorKind, head};
 
+/// How often one request asks for a new connection.
+const MOST_OPENED: usize = 2;
+
 /// One connector's upstream as one identity reaches it, on one thread: it holds the connections that are open.
 ///
 /// Nothing of it may be shared by identities, for an upstream may take what comes on a connection for the one whose
@@ -102,22 +105,35 @@ impl Upstream {
             // the one that was kept turns out to have been closed.
             yield_now().await;
         }
+        // Kept connections cost nothing to try; new ones are not made without end.
+        let (mut look, mut opened) = (true, 0);
         loop {
-            let Some(mut connection) = self.kept() else { break };
-            let copy = connection.copy(&request, retry);
-            match self.exchange(&mut connection, request).await {
-                Ok(answer) => return self.answer(answer, connection),
-                Err(Unanswered::Unsent(unsent, _)) => request = *unsent,
-                Err(failed) => {
-                    let again = retry.again(copy, &failed);
-                    request = again.ok_or_else(|| self.broke(failed.error()))?;
-                    break;
+            let kept = if look { self.kept() } else { None };
+            let was_kept = kept.is_some();
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => {
+                    opened += 1;
+                    self.open().await?
                 }
+            };
+            let copy = connection.copy(was_kept, &request, retry);
+            let failed = match self.exchange(&mut connection, request).await {
+                Ok(answer) => return self.answer(answer, connection),
+                Err(failed) => failed,
+            };
+            if opened == MOST_OPENED {
+                return Err(self.broke(failed.error()));
             }
+            look = matches!(failed, Unanswered::Unsent(..));
+            request = match failed {
+                Unanswered::Unsent(unsent, _) => *unsent,
+                failed => {
+                    let again = retry.again(was_kept, copy, &failed);
+                    again.ok_or_else(|| self.broke(failed.error()))?
+                }
+            };
         }
-        let mut connection = self.open().await?;
-        let outcome = self.exchange(&mut connection, request).await;
-        self.answer(outcome.map_err(|failed| self.broke(failed.error()))?, connection)
     }
 
     /// Sends a request that asks for an upgrade, on an HTTP/1.1 connection of its own. When the answer's status is 101,
@@ -154,7 +170,9 @@ impl Upstream {
         if let Some(connection) = self.idle.take(self.target.idle_timeout) {
             return Some(Connection::Own(connection));
         }
-        self.shared.get().map(|(connection, number)| Connection::Shared(connection, number))
+        self.shared
+            .get(self.target.idle_timeout)
+            .map(|(connection, number)| Connection::Shared(connection, number))
     }
 
     /// A new connection; or, where HTTP/2 is spoken, the one that another request made meanwhile.
@@ -163,7 +181,7 @@ impl Upstream {
             return self.connect().await;
         }
         let turn = self.shared.turn().await?;
-        if let Some((connection, number)) = self.shared.get() {
+        if let Some((connection, number)) = self.shared.get(self.target.idle_timeout) {
             return Ok(Connection::Shared(connection, number));
         }
         let turn = self.speaks_http2.get().then_some(turn);
@@ -181,7 +199,7 @@ impl Upstream {
             let connection = Http1::start(stream).await.map_err(|error| self.broke(&error))?;
             return Ok(Connection::Own(connection));
         }
-        if let Some((connection, number)) = self.shared.get() {
+        if let Some((connection, number)) = self.shared.get(self.target.idle_timeout) {
             return Ok(Connection::Shared(connection, number));
         }
         let connection = Http2::start(stream).await.map_err(|error| self.broke(&error))?;
@@ -235,10 +253,11 @@ impl Upstream {
 
 impl Connection {
     /// A copy of a request, where it may come to be needed. HTTP/2 may refuse any request, HTTP/1.1 says nothing.
-    fn copy(&self, request: &Request<OutBody>, retry: Retry<'_>) -> Option<Request<OutBody>> {
+    fn copy(&self, kept: bool, request: &Request<OutBody>, retry: Retry<'_>) -> Option<Request<OutBody>> {
         match (self, retry) {
-            (_, Retry::Idempotent) | (Self::Shared(..), Retry::Never) => copy(request),
-            (Self::Own(_), Retry::Never) | (_, Retry::Remade(_)) => None,
+            (Self::Shared(..), Retry::Never | Retry::Idempotent) => copy(request),
+            (Self::Own(_), Retry::Idempotent) if kept => copy(request),
+            _ => None,
         }
     }
 }
@@ -253,13 +272,21 @@ impl Retry<'_> {
     }
 
     /// The request once more, if what happened to it allows that.
-    fn again(self, copy: Option<Request<OutBody>>, failed: &Unanswered) -> Option<Request<OutBody>> {
-        match (failed, self) {
-            (Unanswered::Unsent(..) | Unanswered::Broken(_), _) | (Unanswered::Silent(_), Self::Never) => {
-                None
-            }
-            (Unanswered::Silent(_) | Unanswered::Refused(_), Self::Remade(make)) => make(),
-            (Unanswered::Silent(_) | Unanswered::Refused(_), _) => copy,
+    fn again(
+        self,
+        kept: bool,
+        copy: Option<Request<OutBody>>,
+        failed: &Unanswered,
+    ) -> Option<Request<OutBody>> {
+        let allowed = match failed {
+            Unanswered::Refused(_) => true,
+            Unanswered::Silent(_) => kept && !matches!(self, Self::Never),
+            Unanswered::Unsent(..) | Unanswered::Broken(_) => false,
+        };
+        match self {
+            _ if !allowed => None,
+            Self::Remade(make) => make(),
+            Self::Never | Self::Idempotent => copy,
         }
     }
 }

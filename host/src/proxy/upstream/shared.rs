@@ -23,11 +23,11 @@ struct Current {
 }
 
 impl Shared {
-    /// The connection, if it is open, and its number.
-    pub(super) fn get(&self) -> Option<(Http2, u64)> {
+    /// The connection, if it is open and was used within `timeout`, and its number.
+    pub(super) fn get(&self, timeout: Duration) -> Option<(Http2, u64)> {
         let mut current = self.current.borrow_mut();
         match current.as_mut() {
-            Some(kept) if kept.connection.is_ready() => {
+            Some(kept) if kept.connection.is_ready() && kept.used.elapsed() <= timeout => {
                 kept.used = Instant::now();
                 Some((kept.connection.clone(), kept.number))
             }

@@ -7,7 +7,9 @@ use http_body_util::BodyExt as _;
 
 use super::super::idle::MOST_IDLE;
 use super::server::Server;
-use super::{OutBody, Retry, call, get, post, request, run, until, upstream, whole};
+use super::{
+    OutBody, Retry, Target, Upstream, call, get, post, request, run, target, until, upstream, whole,
+};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -180,6 +182,19 @@ fn idle_connections_are_limited_and_the_rest_is_closed() {
             whole(answer.into_body()).await.unwrap();
         }
         assert_eq!(upstream.idle(), MOST_IDLE);
+    });
+}
+
+#[test]
+fn a_connection_unused_for_too_long_is_not_used_again() {
+    run(async {
+        let server = Server::answering(OK).await;
+        let idle_timeout = Duration::ZERO;
+        let upstream = Rc::new(Upstream::new(Target { idle_timeout, ..target(&server.url(), None) }));
+        for count in 1..4 {
+            call(&upstream, get(), Retry::Idempotent).await.unwrap();
+            assert_eq!((server.accepted(), upstream.idle()), (count, 1));
+        }
     });
 }
 

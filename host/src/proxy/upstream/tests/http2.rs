@@ -189,7 +189,9 @@ fn a_stream_that_the_upstream_did_not_look_at_is_sent_again_whatever_the_method(
                 loop {
                     let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
                     count.set(count.get() + 1);
-                    spawn_local(answer_all_but_stream_3(stream, refusal.clone()));
+                    let refusal = refusal.clone();
+                    let refuse = move |id| (id == 3).then(|| refusal.clone());
+                    spawn_local(by_hand(stream, refuse));
                 }
             });
             let upstream = upstream_with(&url, Some(authority.trusted(None)));
@@ -200,14 +202,39 @@ fn a_stream_that_the_upstream_did_not_look_at_is_sent_again_whatever_the_method(
     }
 }
 
+#[test]
+fn an_upstream_that_refuses_every_stream_is_not_asked_without_end() {
+    run(async {
+        let authority = Authority::new();
+        let acceptor = TlsAcceptor::from(Arc::new(authority.server(HOST)));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let refused = Rc::new(Cell::new(0));
+        let count = refused.clone();
+        spawn_local(async move {
+            let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+            let refuse = move |id| {
+                count.set(count.get() + usize::from(id > 1));
+                (id > 1).then(|| frame(3, 0, id, &7u32.to_be_bytes()))
+            };
+            by_hand(stream, refuse).await;
+        });
+        let upstream = upstream_with(&url, Some(authority.trusted(None)));
+        assert_eq!(calls(&upstream, 1).await, 1);
+        let error = call(&upstream, get(), Retry::Idempotent).await.unwrap_err();
+        assert!(error.to_string().contains("refused"), "{error}");
+        assert_eq!(refused.get(), 3);
+    });
+}
+
 /// A frame of RFC 9113 §4.1.
 fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).unwrap();
     [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
 }
 
-/// HTTP/2 by hand: status 200 for every request, but for the one on stream 3.
-async fn answer_all_but_stream_3(mut stream: TlsStream<TcpStream>, refusal: Vec<u8>) {
+/// HTTP/2 by hand: status 200 for every request, but for those on streams that are refused, with a frame.
+async fn by_hand(mut stream: TlsStream<TcpStream>, refuse: impl Fn(u8) -> Option<Vec<u8>>) {
     stream.read_exact(&mut [0; 24]).await.unwrap();
     stream.write_all(&frame(4, 0, 0, &[])).await.unwrap();
     let mut head = [0; 9];
@@ -217,8 +244,7 @@ async fn answer_all_but_stream_3(mut stream: TlsStream<TcpStream>, refusal: Vec<
         stream.read_exact(&mut payload).await.unwrap();
         let reply = match (kind, flags, id) {
             (4, 0, _) => frame(4, 1, 0, &[]),
-            (1, _, 3) => refusal.clone(),
-            (1, ..) => frame(1, 5, id, &[0x88]),
+            (1, ..) => refuse(id).unwrap_or_else(|| frame(1, 5, id, &[0x88])),
             _ => continue,
         };
         stream.write_all(&reply).await.unwrap();

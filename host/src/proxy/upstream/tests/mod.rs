@@ -2,6 +2,7 @@
 
 mod http1;
 mod http2;
+mod proxy;
 mod refused;
 mod server;
 mod stale;
@@ -33,12 +34,17 @@ fn upstream(url: &str) -> Rc<Upstream> {
 }
 
 fn upstream_with(url: &str, tls: Option<Tls>) -> Rc<Upstream> {
-    Rc::new(Upstream::new(Target {
+    Rc::new(Upstream::new(target(url, tls)))
+}
+
+fn target(url: &str, tls: Option<Tls>) -> Target {
+    Target {
         origin: url.parse().unwrap(),
         tls,
+        proxy: None,
         connect_timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(60),
-    }))
+    }
 }
 
 fn request(method: Method, body: OutBody) -> Request<OutBody> {

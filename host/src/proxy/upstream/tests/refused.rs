@@ -1,10 +1,12 @@
 //! Upstreams that answer before they have heard all, or that cannot be reached.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::super::UpstreamErrorKind;
 use super::server::Server;
-use super::{Retry, call, get, post, run, upstream};
+use super::{Retry, call, get, post, run, until, upstream};
 
 /// More than the socket buffers of both sides hold.
 fn large() -> Bytes {
@@ -46,6 +48,32 @@ fn an_early_answer_arrives_from_an_upstream_that_stops_reading() {
         let (status, body) = call(&upstream, post(large()), Retry::Never).await.unwrap();
         assert_eq!((status, body.len(), upstream.idle()), (413, 20_000, 0));
     });
+}
+
+#[test]
+fn the_rest_of_a_request_that_was_answered_is_given_up() {
+    run(async {
+        let server = Server::start(|_, mut conn| async move {
+            conn.head().await;
+            conn.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n").await;
+            std::future::pending::<()>().await;
+        })
+        .await;
+        let held = Arc::new(large());
+        let body = Bytes::from_owner(Held(held.clone()));
+        let (status, _) = call(&upstream(&server.url()), post(body), Retry::Never).await.unwrap();
+        assert_eq!(status, 401);
+        until(|| Arc::strong_count(&held) == 1).await;
+    });
+}
+
+/// Bytes of which can be seen whether somebody has them still.
+struct Held(Arc<Bytes>);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 #[test]

@@ -113,4 +113,8 @@ impl Conn {
         let mut rest = [0; 65536];
         while matches!(self.stream.read(&mut rest).await, Ok(1..)) {}
     }
+    /// Passes everything on, in both directions.
+    pub(super) async fn become_one_with(mut self, mut other: TcpStream) {
+        let _ = tokio::io::copy_bidirectional(&mut self.stream, &mut other).await;
+    }
 }

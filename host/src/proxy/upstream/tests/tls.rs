@@ -1,3 +1,4 @@
+use std::rc::Rc;
 use std::time::Duration;
 
 use countersign::ClientCertificate;
@@ -5,7 +6,7 @@ use tokio::net::TcpListener;
 
 use super::super::{Tls, Trust, UpstreamErrorKind};
 use super::tls_server::{Authority, TlsServer, answer};
-use super::{Retry, Target, Upstream, call, get, run, upstream_with};
+use super::{Retry, Target, Upstream, call, get, run, target, upstream_with};
 
 const HOST: &str = "127.0.0.1";
 
@@ -97,12 +98,10 @@ fn an_upgrade_offers_http1_only() {
 fn a_handshake_that_does_not_go_on_ends_in_time() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let upstream = std::rc::Rc::new(Upstream::new(Target {
-            origin: format!("https://{}", listener.local_addr().unwrap()).parse().unwrap(),
-            tls: Some(Authority::new().trusted(None)),
-            connect_timeout: Duration::from_millis(20),
-            idle_timeout: Duration::from_secs(60),
-        }));
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let target = target(&url, Some(Authority::new().trusted(None)));
+        let upstream =
+            Rc::new(Upstream::new(Target { connect_timeout: Duration::from_millis(20), ..target }));
         let error = call(&upstream, get(), Retry::Never).await.unwrap_err();
         assert!(error.is_timeout());
         assert!(

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Empty};
@@ -146,4 +146,32 @@ where
     );
     let seen = std::mem::take(&mut *all.lock().unwrap());
     (seen, ended)
+}
+
+/// What is read from a connection through a buffer of that size, and the error that ended it. Where nothing comes, it
+/// is as if an answer was written.
+pub(super) fn raw<IO: AsyncRead + AsyncWrite + Unpin>(
+    mut io: IO,
+    buffer: usize,
+) -> (Vec<u8>, Option<io::Error>) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut bytes = Vec::new();
+    let mut buffer = vec![0; buffer];
+    let mut idle = 0;
+    while idle < 2 {
+        let mut buf = ReadBuf::new(&mut buffer);
+        match Pin::new(&mut io).poll_read(&mut cx, &mut buf) {
+            Poll::Ready(Ok(())) if buf.filled().is_empty() => break,
+            Poll::Ready(Ok(())) => {
+                bytes.extend_from_slice(buf.filled());
+                idle = 0;
+            }
+            Poll::Ready(Err(error)) => return (bytes, Some(error)),
+            Poll::Pending => {
+                assert!(Pin::new(&mut io).poll_write(&mut cx, b"HTTP/1.1 200 OK\r\n").is_ready());
+                idle += 1;
+            }
+        }
+    }
+    (bytes, None)
 }

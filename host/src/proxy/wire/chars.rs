@@ -10,8 +10,6 @@ pub(super) const PATH: u8 = 1 << 2;
 pub(super) const QUERY: u8 = 1 << 3;
 /// A byte of a host's name or IPv4 address: letters, digits, hyphen, dot, underscore.
 pub(super) const NAME: u8 = 1 << 4;
-/// A byte of an IPv6 address.
-pub(super) const IPV6: u8 = 1 << 5;
 
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
@@ -31,13 +29,11 @@ const fn classes_of(byte: u8) -> u8 {
     let path = both || byte == b'"';
     let query = both || matches!(byte, b'?' | b'`');
     let name = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    let ipv6 = byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
     (token as u8) * TOKEN
         | (method as u8) * METHOD
         | (path as u8) * PATH
         | (query as u8) * QUERY
         | (name as u8) * NAME
-        | (ipv6 as u8) * IPV6
 }
 
 /// The byte is of that class.

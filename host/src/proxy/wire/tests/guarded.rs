@@ -1,5 +1,8 @@
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -8,7 +11,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::super::{Fault, Guarded, Phase, WireLimits, WireState};
@@ -147,6 +150,13 @@ async fn a_client_that_sent_all_is_left_at_once() {
     tokio::time::timeout(Duration::from_millis(1), served).await.unwrap().unwrap();
 }
 
+/// Nothing can be read for now.
+async fn waits(io: &mut (impl AsyncRead + Unpin)) -> bool {
+    let mut buffer = [0; 4096];
+    poll_fn(|cx| Poll::Ready(Pin::new(&mut *io).poll_read(cx, &mut ReadBuf::new(&mut buffer)).is_pending()))
+        .await
+}
+
 #[tokio::test]
 async fn a_head_reaches_the_server_only_when_it_is_whole() {
     let (mut client, io) = duplex(4096);
@@ -155,8 +165,7 @@ async fn a_head_reaches_the_server_only_when_it_is_whole() {
     assert_eq!(state.phase(), Phase::Idle);
     client.write_all(head).await.unwrap();
     let mut buffer = [0; 4096];
-    let early = tokio::time::timeout(Duration::from_millis(20), guarded.read(&mut buffer)).await;
-    assert!(early.is_err());
+    assert!(waits(&mut guarded).await);
     assert_eq!((state.phase(), state.heads()), (Phase::Head, 0));
     client.write_all(end).await.unwrap();
     let length = guarded.read(&mut buffer).await.unwrap();
@@ -179,7 +188,7 @@ async fn a_phase_says_what_is_still_to_come() {
         (b"P/1.1\r\nHost: localhost\r\n\r\n", Phase::Idle),
     ] {
         client.write_all(sent).await.unwrap();
-        guarded.read(&mut buffer).await.unwrap();
+        assert!(guarded.read(&mut buffer).await.unwrap() > 0);
         assert_eq!(state.phase(), phase, "after {}", String::from_utf8_lossy(sent));
     }
     assert_eq!(state.heads(), 3);

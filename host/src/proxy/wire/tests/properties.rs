@@ -182,7 +182,7 @@ fn without_refusals(seen: Vec<Seen>) -> Vec<Seen> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn what_is_written_is_what_is_seen(requests in vec(written(), 1..6), sizes in sizes()) {

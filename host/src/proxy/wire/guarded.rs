@@ -39,7 +39,7 @@ pub(super) const STAND_IN: &[u8] =
     b"GET /%refused HTTP/1.1\r\nhost: countersign\r\nconnection: close\r\n\r\n";
 
 impl<S> Guarded<S> {
-    /// The connection, of which `state` tells its service.
+    /// The connection, of which `state` tells its service. Its runtime has time enabled.
     pub(crate) fn new(io: S, limits: WireLimits, state: Arc<WireState>) -> Self {
         Self {
             io,

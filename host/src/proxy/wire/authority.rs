@@ -1,11 +1,13 @@
-use super::chars::{self, IPV6, NAME};
+use std::net::Ipv6Addr;
+
+use super::chars::{self, NAME};
 
 /// `host[:port]`, without user information, percent-encoding or zone; the port, if any, up to 65535.
 pub(super) fn is_authority(bytes: &[u8]) -> bool {
     let (host_is_good, port) = match bytes {
         [b'[', rest @ ..] => {
             let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };
-            (end >= 2 && chars::all(&rest[..end], IPV6), &rest[end + 1..])
+            (is_ipv6(&rest[..end]), &rest[end + 1..])
         }
         _ => {
             let end = bytes.iter().position(|byte| *byte == b':').unwrap_or(bytes.len());
@@ -13,6 +15,10 @@ pub(super) fn is_authority(bytes: &[u8]) -> bool {
         }
     };
     host_is_good && is_port(port)
+}
+
+fn is_ipv6(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
 /// Nothing, or a colon and one to five digits.

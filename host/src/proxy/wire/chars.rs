@@ -10,8 +10,6 @@ pub(super) const PATH: u8 = 1 << 2;
 pub(super) const QUERY: u8 = 1 << 3;
 /// A byte of a host's name or IPv4 address: letters, digits, hyphen, dot, underscore.
 pub(super) const NAME: u8 = 1 << 4;
-/// A byte of an IPv6 address.
-pub(super) const IPV6: u8 = 1 << 5;
 
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
@@ -31,13 +29,11 @@ const fn classes_of(byte: u8) -> u8 {
     let path = both || byte == b'"';
     let query = both || matches!(byte, b'?' | b'`');
     let name = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    let ipv6 = byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-    (token as u8) * TOKEN
-        | (method as u8) * METHOD
-        | (path as u8) * PATH
-        | (query as u8) * QUERY
-        | (name as u8) * NAME
-        | (ipv6 as u8) * IPV6
+    when(token, TOKEN) | when(method, METHOD) | when(path, PATH) | when(query, QUERY) | when(name, NAME)
+}
+
+const fn when(is: bool, class: u8) -> u8 {
+    if is { class } else { 0 }
 }
 
 /// The byte is of that class.
@@ -55,22 +51,21 @@ pub(super) fn all(bytes: &[u8], class: u8) -> bool {
 /// Where the first control byte at or after `from` is, the horizontal tab excepted.
 #[inline]
 pub(super) fn control(bytes: &[u8], from: usize) -> Option<usize> {
+    let (words, tail) = bytes.get(from..)?.as_chunks();
     let mut at = from;
-    loop {
-        while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-            let found = controls(u64::from_le_bytes(*word));
-            if found != 0 {
-                at += (found.trailing_zeros() / 8) as usize;
-                break;
+    for word in words {
+        let mut found = controls(u64::from_le_bytes(*word));
+        while found != 0 {
+            let index = (found.trailing_zeros() / 8) as usize;
+            if word[index] != b'\t' {
+                return Some(at + index);
             }
-            at += 8;
+            found &= found - 1;
         }
-        let byte = *bytes.get(at)?;
-        if byte.is_ascii_control() && byte != b'\t' {
-            return Some(at);
-        }
-        at += 1;
+        at += word.len();
     }
+    let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+    tail.iter().position(is_control).map(|index| at + index)
 }
 
 /// Eight bytes at once: the high bit of each that is a control byte.

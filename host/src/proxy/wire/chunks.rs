@@ -114,3 +114,56 @@ impl Chunks {
 const SIZE: Fault = Fault::bad("a chunk's size is not a number; send hexadecimal digits only");
 const SIZE_END: Fault = Fault::bad("the line of a chunk's size does not end in CR LF");
 const DATA_END: Fault = Fault::bad("a chunk's data does not end in CR LF where its size says");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many bytes are good, and whether the last chunk's line is there; none if the next byte is at fault.
+    fn advance(bytes: &[u8]) -> (usize, Option<bool>) {
+        match Chunks::new().advance(bytes) {
+            Ok(stride) => (stride.length, Some(stride.last)),
+            Err((good, _)) => (good, None),
+        }
+    }
+
+    #[test]
+    fn a_body_ends_with_the_line_of_its_last_chunk() {
+        assert_eq!(advance(b"5\r\nhello\r\n0\r\n\r\nGET"), (13, Some(true)));
+        assert_eq!(advance(b"A;x=\"y\"\r\n0123456789\r\n00;z\r\nX: y"), (27, Some(true)));
+        assert_eq!(advance(b"5\r\nhello\r\n"), (10, Some(false)));
+        assert_eq!(advance(b""), (0, Some(false)));
+    }
+
+    #[test]
+    fn the_first_byte_that_does_not_belong_is_at_fault() {
+        let whole: [&[u8]; 14] = [
+            b"\r",
+            b";",
+            b" 5",
+            b"0x5",
+            b"5 ",
+            b"5\n",
+            b"5\r\r",
+            b"5\rh",
+            b"0\r0",
+            b"5;\n",
+            b"5;\0",
+            b"5\r\nhello\n",
+            b"5\r\nhello!",
+            b"5\r\nhello\r0",
+        ];
+        for bytes in whole {
+            let good = match bytes {
+                [b'0', b'x', ..] => 1,
+                [b' ', ..] => 0,
+                _ => bytes.len() - 1,
+            };
+            assert_eq!(advance(bytes), (good, None), "{}", bytes.escape_ascii());
+        }
+        assert_eq!(advance(b"1\r\nx\r\n\r\n"), (6, None));
+        assert_eq!(advance(b"1\r\nx\r\n;\r\n"), (6, None));
+        assert_eq!(advance(b"0000000000000001"), (15, None));
+        assert_eq!(advance(b"100000000000000\r\nx"), (18, Some(false)));
+    }
+}

@@ -7,7 +7,7 @@ use super::{Fault, Phase};
 pub(super) struct Follower {
     limits: WireLimits,
     place: Place,
-    /// Heads that passed. Wraps.
+    /// Heads that passed, and the one that was refused. Wraps.
     heads: u32,
 }
 
@@ -65,7 +65,10 @@ impl Follower {
                     };
                     Some(verdict.length)
                 }
-                Err(fault) => self.stop(0, Stop::Head(fault)),
+                Err(fault) => {
+                    self.heads = self.heads.wrapping_add(1);
+                    self.stop(0, Stop::Head(fault))
+                }
             },
             Place::Length(left) => {
                 let there = bytes.len() as u64;

@@ -39,7 +39,7 @@ pub(super) const STAND_IN: &[u8] =
     b"GET /%refused HTTP/1.1\r\nhost: countersign\r\nconnection: close\r\n\r\n";
 
 impl<S> Guarded<S> {
-    /// The connection, of which `state` tells its service.
+    /// The connection, of which `state` tells its service. Its runtime has time enabled.
     pub(crate) fn new(io: S, limits: WireLimits, state: Arc<WireState>) -> Self {
         Self {
             io,
@@ -194,5 +194,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
             ready!(this.linger.poll(&mut this.io, cx));
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::super::judge;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_between_requests_has_no_buffer() {
+        let (mut client, io) = duplex(64 * 1024);
+        let mut guarded = Guarded::new(io, WireLimits::default(), Arc::default());
+        let mut buffer = vec![0; 64 * 1024];
+        let head = [b"GET /".as_slice(), &[b'x'; 20_000], b" HTTP/1.1\r\nHost: localhost\r\n\r\n"].concat();
+        for parts in [head.split_at(0), head.split_at(15_000)] {
+            client.write_all(parts.0).await.unwrap();
+            let waits = std::future::poll_fn(|cx| {
+                let mut buf = ReadBuf::new(&mut buffer);
+                Poll::Ready(Pin::new(&mut guarded).poll_read(cx, &mut buf).is_pending())
+            });
+            assert!(waits.await);
+            assert_eq!(guarded.kept, parts.0);
+            client.write_all(parts.1).await.unwrap();
+            assert_eq!(guarded.read(&mut buffer).await.unwrap(), head.len());
+            assert_eq!(guarded.kept.capacity(), 0);
+        }
+    }
+
+    #[test]
+    fn nobody_can_send_the_stand_in_and_the_parser_takes_it() {
+        assert!(judge(STAND_IN, &WireLimits::default()).is_err());
+        assert_eq!(http::Uri::try_from(STAND_IN_PATH).unwrap().path(), STAND_IN_PATH);
+        assert!(STAND_IN.starts_with(format!("GET {STAND_IN_PATH} ").as_bytes()));
     }
 }

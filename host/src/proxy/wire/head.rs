@@ -164,3 +164,38 @@ impl Judge {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(head: &[u8], limits: WireLimits) -> Option<u16> {
+        judge(head, &limits).err().map(|fault| fault.status)
+    }
+
+    #[test]
+    fn a_target_that_the_parser_does_not_take_is_refused_whatever_the_limit() {
+        let limits = WireLimits { head_bytes: 100_000, ..WireLimits::default() };
+        let get = |length: usize| format!("GET /{} HTTP/1.0\r\n\r\n", "x".repeat(length - 1));
+        assert_eq!(status(get(65534).as_bytes(), limits), None);
+        assert_eq!(status(get(65535).as_bytes(), limits), Some(414));
+    }
+
+    #[test]
+    fn limits_are_the_last_that_pass() {
+        let head = b"GET / HTTP/1.1\r\nHost: localhost\r\nX: y\r\n\r\n";
+        let limits = WireLimits { head_bytes: head.len(), headers: 2 };
+        assert_eq!(status(head, limits), None);
+        assert_eq!(status(head, WireLimits { head_bytes: head.len() - 1, ..limits }), Some(431));
+        assert_eq!(status(head, WireLimits { headers: 1, ..limits }), Some(431));
+        assert_eq!(status(head, WireLimits { head_bytes: 10, ..limits }), Some(414));
+    }
+
+    #[test]
+    fn a_head_is_judged_whole_and_alone() {
+        let head = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        assert_eq!(judge(head, &WireLimits::default()), Ok(Framing::None));
+        assert!(judge(&head[..head.len() - 1], &WireLimits::default()).is_err());
+        assert!(judge(&[head.as_slice(), b"G"].concat(), &WireLimits::default()).is_err());
+    }
+}

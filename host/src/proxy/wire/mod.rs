@@ -16,6 +16,11 @@ mod linger;
 mod request_line;
 mod state;
 
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod tests;
+
 pub(crate) use fault::Fault;
 pub(crate) use guarded::Guarded;
 pub(crate) use head::WireLimits;

@@ -18,7 +18,7 @@ const TARGET_BYTES: usize = 65534;
 pub(super) fn judge(line: &[u8]) -> Result<Version, Fault> {
     let (method, rest) = part(line).ok_or(PARTS)?;
     let (target, version) = part(rest).ok_or(PARTS)?;
-    if method.is_empty() || target.is_empty() || version.contains(&b' ') {
+    if method.is_empty() || target.is_empty() {
         return Err(SPACES);
     }
     let version = judge_version(version)?;
@@ -37,6 +37,7 @@ fn judge_version(version: &[u8]) -> Result<Version, Fault> {
     match version {
         b"HTTP/1.1" => Ok(Version::Http11),
         b"HTTP/1.0" => Ok(Version::Http10),
+        _ if version.contains(&b' ') => Err(SPACES),
         [b'H', b'T', b'T', b'P', b'/', digits @ ..] if is_version(digits) => {
             Err(Fault::new(505, "the request is of a version of HTTP that is not spoken here; send HTTP/1.1"))
         }
@@ -70,22 +71,22 @@ fn judge_target(target: &[u8]) -> Result<(), Fault> {
         [b'/', ..] => target,
         _ => below_authority(target)?,
     };
+    judge_path(path)
+}
+
+fn judge_path(path: &[u8]) -> Result<(), Fault> {
     let mut class = PATH;
-    let mut at = 0;
-    while let Some(&byte) = path.get(at) {
-        if byte == b'%' {
-            if !matches!(path.get(at + 1..at + 3), Some(pair) if pair.iter().all(u8::is_ascii_hexdigit)) {
-                return Err(Fault::bad(
-                    "the target has a % without two hexadecimal digits after it; write %25 for a percent sign",
-                ));
+    let mut rest = path;
+    while let Some(at) = rest.iter().position(|byte| !chars::is(*byte, class)) {
+        rest = match &rest[at..] {
+            [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => after,
+            [b'?', after @ ..] => {
+                class = QUERY;
+                after
             }
-            at += 2;
-        } else if byte == b'?' {
-            class = QUERY;
-        } else if !chars::is(byte, class) {
-            return Err(target_byte(byte));
-        }
-        at += 1;
+            [byte, ..] => return Err(target_byte(*byte)),
+            [] => &[],
+        };
     }
     Ok(())
 }
@@ -117,6 +118,9 @@ fn below_authority(target: &[u8]) -> Result<&[u8], Fault> {
 
 fn target_byte(byte: u8) -> Fault {
     match byte {
+        b'%' => Fault::bad(
+            "the target has a % without two hexadecimal digits after it; write %25 for a percent sign",
+        ),
         b'#' => Fault::bad("the target has a fragment (#); leave it out, or write %23"),
         b'\\' => Fault::bad("the target has a backslash; write / or %5C"),
         _ => Fault::bad("the target has a byte that must be percent-encoded"),

@@ -4,8 +4,6 @@
 //! makes any `tower` HTTP service do so.
 
 pub mod acquire;
-// Until the proxy that uses it stands.
-#[allow(dead_code, unused_imports)]
 mod admin;
 mod builtin;
 pub mod cache;
@@ -28,4 +26,5 @@ pub use client::{Answer, Authorize, AuthorizeError, AuthorizeLayer, Client, Repl
 pub use connector::{Authorization, BaseUrl, BodyBytes, Connector};
 pub use error::Error;
 pub use host::{Host, ProfileStatus};
+pub use proxy::{Overrides, Proxy};
 pub use setup::{ReadyProfile, Setup};

@@ -3,45 +3,48 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::args::ServeArguments;
+use super::args::{AccessArgument, ServeArguments};
 use super::{Failure, start};
-use crate::config::{Access, Listen};
+use crate::config::{Access, Findings, Listen};
 use crate::proxy::{Overrides, Proxy, ServiceManager};
 
 /// How often the configuration is looked at: what is edited holds within a second.
 const PERIOD: Duration = Duration::from_millis(300);
 
 /// Serves until a signal ends it.
-pub(super) async fn run(config: &Path, arguments: ServeArguments) -> Result<(), Failure> {
-    let overrides = overrides(config, &arguments)?;
+pub(super) async fn run(
+    config: &Path,
+    arguments: ServeArguments,
+    mut overrides: Overrides,
+) -> Result<(), Failure> {
+    override_by(&mut overrides, config, &arguments)?;
     let manager = ServiceManager::from_env();
     // Before anything else: a signal that comes early is not to be lost.
     let (mut end, mut interrupt, mut hang_up) =
         (on(SignalKind::terminate())?, on(SignalKind::interrupt())?, on(SignalKind::hangup())?);
     let host = start(config).await?;
     let proxy = Proxy::start(host, config, overrides)?;
-    for listener in proxy.listeners() {
-        say(&format!("listening on {listener}"));
-    }
+    say(&format!("listening on {}", proxy.listeners().join(", ")));
     manager.ready(&format!("serving {} connectors", proxy.host().connectors().len()));
 
+    let mut last = None;
     let mut look = tokio::time::interval(PERIOD);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = end.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(&proxy, &manager).await,
+            _ = hang_up.recv() => reload(&proxy, &manager, &mut last).await,
             _ = look.tick() => {
                 manager.alive();
                 if proxy.host().config_changed() {
-                    reload(&proxy, &manager).await;
+                    reload(&proxy, &manager, &mut last).await;
                 }
             }
         }
     }
 
-    let within = proxy.config().map_or(Duration::from_secs(30), |config| config.drain);
+    let within = proxy.drain_time();
     say(&format!("ending; calls under way have {} s", within.as_secs()));
     manager.stopping("ending", within);
     let drained = tokio::select! {
@@ -53,35 +56,38 @@ pub(super) async fn run(config: &Path, arguments: ServeArguments) -> Result<(), 
     if drained { Ok(()) } else { Err(Failure::Words("ended with calls under way".to_owned())) }
 }
 
-async fn reload(proxy: &Proxy, manager: &ServiceManager) {
+/// Reads the configuration anew. What is wrong with it is said once, though it is read again from time to time.
+async fn reload(proxy: &Proxy, manager: &ServiceManager, last: &mut Option<Findings>) {
     manager.reloading();
     match proxy.reload().await {
         Ok(()) => {
-            say("the configuration was read anew");
+            *last = None;
+            say("the configuration was read anew, and holds from now on");
             proxy.host().warnings().iter().for_each(|warning| say(&warning.to_string()));
             manager.ready(&format!("serving {} connectors", proxy.host().connectors().len()));
         }
         Err(findings) => {
-            say(&format!("the configuration was edited, and cannot be used; the one before goes on:\n{findings}"));
-            manager.ready("serving; the edited configuration cannot be used");
+            manager.ready("serving; the configuration was edited since, and cannot be used");
+            if last.as_ref() != Some(&findings) {
+                say(&format!("the configuration was edited and cannot be used; what held before goes on\n{findings}"));
+            }
+            *last = Some(findings);
         }
     }
 }
 
-fn overrides(config: &Path, arguments: &ServeArguments) -> Result<Overrides, Failure> {
+fn override_by(overrides: &mut Overrides, config: &Path, arguments: &ServeArguments) -> Result<(), Failure> {
     let address = |option: &str, text: &str| {
-        Listen::parse(text, &config.with_file_name("."))
-            .map_err(|what| Failure::Words(format!("{option} {what}")))
+        Listen::parse(text, config).map_err(|what| Failure::Words(format!("{option} {what}")))
     };
-    Ok(Overrides {
-        listen: arguments.listen.iter().map(|text| address("--listen", text)).collect::<Result<_, _>>()?,
-        access: arguments.access.map(|access| match access {
-            super::args::AccessArgument::Token => Access::Token,
-            super::args::AccessArgument::AnyLocalProcess => Access::AnyLocalProcess,
-        }),
-        admin: arguments.admin.as_deref().map(|text| address("--admin", text)).transpose()?,
-        threads: arguments.threads.map(|threads| usize::from(threads.get())),
-    })
+    overrides.listen = arguments.listen.iter().map(|text| address("--listen", text)).collect::<Result<_, _>>()?;
+    overrides.access = arguments.access.map(|access| match access {
+        AccessArgument::Token => Access::Token,
+        AccessArgument::AnyLocalProcess => Access::AnyLocalProcess,
+    });
+    overrides.admin = arguments.admin.as_deref().map(|text| address("--admin", text)).transpose()?;
+    overrides.threads = arguments.threads.map(|threads| usize::from(threads.get()));
+    Ok(())
 }
 
 fn on(kind: SignalKind) -> Result<tokio::signal::unix::Signal, Failure> {

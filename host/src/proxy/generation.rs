@@ -9,7 +9,7 @@ use super::access::{Access, Token};
 use super::inbound::Strip;
 use super::listen::{Bound, own_uid};
 use super::route::{Routes, Whose};
-use super::upstream::{Tls, Trust};
+use super::upstream::{self, Tls, Trust};
 use crate::config::{self, Findings, Listen, ServeConfig, ServeLimits};
 use crate::connector::Connector;
 use crate::{Error, Host};
@@ -20,6 +20,13 @@ pub(crate) struct Door {
     pub(crate) id: u64,
     pub(crate) listen: Listen,
     pub(crate) bound: Bound,
+}
+
+impl Door {
+    /// As a person reads it, with the port that the system chose where none was given.
+    pub(crate) fn address(&self) -> String {
+        self.bound.tcp_address().map_or_else(|| self.listen.to_string(), |address| address.to_string())
+    }
 }
 
 /// One configuration as the workers see it. It never changes; another takes its place.
@@ -39,6 +46,8 @@ pub(crate) struct Entrance {
     pub(crate) routes: Routes,
     /// Who may connect to a unix socket.
     pub(crate) uids: Vec<u32>,
+    /// The connector that has it for itself.
+    pub(crate) own: Option<usize>,
 }
 
 /// A connector as the proxy serves it, with what is the same for all of its calls.
@@ -53,6 +62,8 @@ pub(crate) struct Served {
     pub(crate) host: HeaderValue,
     pub(crate) under_way: AtomicUsize,
     pub(crate) tls: Option<(Trust, Tls)>,
+    /// The proxy on the way to the upstream.
+    pub(crate) proxy: Option<upstream::Proxy>,
 }
 
 impl Generation {
@@ -132,7 +143,7 @@ impl Generation {
         };
         let mut uids = config.allow_uids.clone();
         uids.push(own_uid());
-        Ok(Entrance { access, routes, uids })
+        Ok(Entrance { access, routes, uids, own })
     }
 
     pub(crate) const fn host(&self) -> &Host {
@@ -175,14 +186,13 @@ impl Served {
         let host = HeaderValue::from_str(base.authority()).map_err(|_| invalid())?;
         let tls = match base.origin().is_https() {
             false => None,
-            true => {
-                let trust = trusts.of(connector.roots()).map_err(|error| connector.error(error.at("ca_file")))?;
-                let tls = Tls::new(&trust, None).map_err(|error| connector.error(error))?;
-                Some((trust, tls))
-            }
+            true => Some(trusts.of(connector.roots()).map_err(|error| connector.error(error))?),
         };
         let serve = connector.serve();
+        let proxy =
+            upstream::Proxy::of_environment(base.origin()).map_err(|error| connector.error(error))?;
         Ok(Self {
+            proxy,
             strip: Strip::new(&serve.pass_headers, &serve.caller),
             ours: format!("/{}", connector.name()),
             scheme,
@@ -198,26 +208,28 @@ impl Served {
 /// Reading certificate authorities takes milliseconds: once for all who believe the same.
 #[derive(Default)]
 struct Trusts {
-    system: Option<Trust>,
-    with_roots: HashMap<Box<[u8]>, Trust>,
+    system: Option<(Trust, Tls)>,
+    with_roots: HashMap<Box<[u8]>, (Trust, Tls)>,
 }
 
 impl Trusts {
-    fn of(&mut self, roots: Option<&[u8]>) -> Result<Trust, countersign::Error> {
+    fn of(&mut self, roots: Option<&[u8]>) -> Result<(Trust, Tls), countersign::Error> {
         let known = match roots {
             None => self.system.clone(),
             Some(roots) => self.with_roots.get(roots).cloned(),
         };
-        if let Some(trust) = known {
-            return Ok(trust);
+        if let Some(known) = known {
+            return Ok(known);
         }
         let trust = Trust::new(roots)?;
+        let tls = Tls::new(&trust, None)?;
+        let made = (trust, tls);
         match roots {
-            None => self.system = Some(trust.clone()),
+            None => self.system = Some(made.clone()),
             Some(roots) => {
-                self.with_roots.insert(roots.into(), trust.clone());
+                self.with_roots.insert(roots.into(), made.clone());
             }
         }
-        Ok(trust)
+        Ok(made)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use countersign::{ClientCertificate, Error};
 
 use super::deadline::Deadlines;
-use super::generation::Generation;
+use super::generation::{Generation, Served};
 use super::stats::{Stats, WorkerStats};
 use super::upstream::{Target, Tls, Upstream};
 use crate::connector::identity_of;
@@ -76,8 +76,9 @@ impl Local {
     }
 
     fn target(&self, index: usize, tls: Option<Tls>) -> Target {
-        let connector = &self.generation.served(index).connector;
+        let Served { connector, proxy, .. } = &**self.generation.served(index);
         Target {
+            proxy: proxy.clone(),
             origin: connector.base_url().origin().clone(),
             tls,
             connect_timeout: connector.serve().connect_timeout,

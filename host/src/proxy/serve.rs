@@ -1,45 +1,88 @@
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
+use super::access::Access;
+use super::doors::Doors;
 use super::generation::{Door, Generation};
 use super::listen::{self, Inherited};
 use super::stats::Stats;
 use super::worker::{self, Command, Shared};
-use crate::config::{Access, Finding, Findings, Listen, ServeConfig};
 use crate::Host;
+use crate::admin::{Admin, ConnectorOverview, ListenerOverview, Overview, ProfileOverview, ReloadHistory, Source};
+use crate::config::{self, Finding, Findings, Listen, ServeConfig};
 
-/// What the command line says in place of `[serve]`.
-#[derive(Debug, Clone, Default)]
+/// What is said in place of what `[serve]` says.
+#[derive(Debug, Default)]
 pub struct Overrides {
     /// Where to listen.
     pub listen: Vec<Listen>,
     /// Who may come over TCP.
-    pub access: Option<Access>,
+    pub access: Option<config::Access>,
     /// Where health, metrics and status are told.
     pub admin: Option<Listen>,
     /// How many threads serve.
     pub threads: Option<usize>,
+    inherited: Inherited,
+}
+
+impl Overrides {
+    /// Takes over the listening sockets that whoever started the process has opened (`LISTEN_FDS`, socket activation), for
+    /// `listen = "systemd"`. To be called once, while the process has one thread, for it changes the environment.
+    ///
+    /// # Errors
+    /// [`Config`](countersign::ErrorKind::Config) when one of them is no stream socket that listens.
+    pub fn inherit_sockets(&mut self) -> Result<(), countersign::Error> {
+        self.inherited = Inherited::from_env()?;
+        Ok(())
+    }
 }
 
 /// The running proxy: it listens, and forwards what comes to the connectors' upstreams with their credentials.
 ///
 /// It runs on threads of its own. Dropping it ends it at once; [`drain`](Proxy::drain) first lets calls end that are
 /// under way.
+///
+/// # Example
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::path::Path;
+/// use std::time::Duration;
+///
+/// use countersign_host::{Host, Overrides, Proxy};
+///
+/// let config = Path::new("countersign.toml");
+/// let proxy = Proxy::start(Host::start(config).await?, config, Overrides::default())?;
+/// println!("{:?}", proxy.listeners());
+/// tokio::time::sleep(Duration::from_secs(60)).await;
+/// proxy.drain(Duration::from_secs(30)).await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Proxy {
-    shared: Arc<Shared>,
+    state: Arc<State>,
     workers: Vec<Worker>,
-    doors: Mutex<Doors>,
     /// Held while the configuration is changed.
     reloading: tokio::sync::Mutex<()>,
-    path: PathBuf,
     overrides: Overrides,
+    admin: Option<AbortHandle>,
+}
+
+/// What there is to tell of.
+struct State {
+    shared: Arc<Shared>,
+    doors: Mutex<Doors>,
+    path: PathBuf,
+    started: SystemTime,
+    draining: AtomicBool,
+    reloads: ReloadHistory,
 }
 
 struct Worker {
@@ -47,24 +90,17 @@ struct Worker {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The listeners of the process.
-struct Doors {
-    open: Vec<Arc<Door>>,
-    next: u64,
-    inherited: Inherited,
-}
-
 impl Proxy {
-    /// Serves what a host's configuration says; `path` is its file.
+    /// Serves what a host's configuration says; `path` is its file. It has to be called within a Tokio runtime, on which
+    /// health, metrics and status are told.
     ///
     /// # Errors
     /// What is wrong with `[serve]`, an address that cannot be listened on, a token file that cannot be used.
-    pub fn start(host: Host, path: &Path, overrides: Overrides) -> Result<Self, Findings> {
+    pub fn start(host: Host, path: &Path, mut overrides: Overrides) -> Result<Self, Findings> {
         let config = serve_config(&host, path, &overrides)?;
-        let inherited =
-            Inherited::from_env().map_err(|error| Findings::from(config.site.finding_at("listen", error.to_string())))?;
-        let mut doors = Doors { open: Vec::new(), next: 0, inherited };
+        let mut doors = Doors::new(std::mem::take(&mut overrides.inherited));
         let opened = doors.open(&host, &config)?;
+        let admin = config.admin.as_ref().map(|listen| admin_on(listen, &doors, &config)).transpose()?;
         let generation = Generation::new(host, &config, &opened)?;
         let shared = Arc::new(Shared {
             generation: ArcSwap::from_pointee(generation),
@@ -72,60 +108,78 @@ impl Proxy {
             stats: Arc::new(Stats::default()),
             connections: AtomicUsize::new(0),
         });
-        let threads = config.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let mut workers = Vec::with_capacity(threads);
-        for index in 0..threads {
-            let worker = Worker::start(index, Arc::clone(&shared));
-            workers.push(worker.map_err(|error| Findings::from(config.site.finding_at("threads", error)))?);
-        }
-        let proxy = Self { shared, workers, doors: Mutex::new(doors), reloading: tokio::sync::Mutex::default(), path: path.to_owned(), overrides };
+        let threads =
+            config.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let workers = (0..threads).map(|index| Worker::start(index, Arc::clone(&shared)));
+        let workers: Result<_, String> = workers.collect();
+        let state = Arc::new(State {
+            shared,
+            doors: Mutex::new(doors),
+            path: path.to_owned(),
+            started: SystemTime::now(),
+            draining: AtomicBool::new(false),
+            reloads: ReloadHistory::default(),
+        });
+        let proxy = Self {
+            workers: workers.map_err(|error| Findings::from(config.site.finding_at("threads", error)))?,
+            reloading: tokio::sync::Mutex::default(),
+            overrides,
+            admin: admin.map(|admin| {
+                let source: Arc<dyn Source> = Arc::clone(&state) as Arc<dyn Source>;
+                tokio::spawn(admin.serve(source)).abort_handle()
+            }),
+            state,
+        };
         proxy.enter(opened, &config)?;
         Ok(proxy)
     }
 
     /// Reads the configuration anew and serves what it says from then on; calls under way end as they began. What did
-    /// not change keeps its credentials, and listeners that are still wanted stay open.
+    /// not change keeps its credentials, and listeners that are still wanted stay open. The number of threads and the
+    /// address of health, metrics and status are those of the start.
     ///
     /// # Errors
     /// What is wrong with it; then everything stays as it was.
     pub async fn reload(&self) -> Result<(), Findings> {
         let _one_at_a_time = self.reloading.lock().await;
         let old = self.host();
-        let host = old.reload(&self.path).await?;
-        self.replace(host).inspect_err(|_| old.refuse(&self.path))
+        let outcome = match old.reload(&self.state.path).await {
+            Ok(host) => self.replace(host).inspect_err(|_| old.refuse(&self.state.path)),
+            Err(findings) => Err(findings),
+        };
+        match &outcome {
+            Ok(()) => self.state.reloads.succeeded(SystemTime::now()),
+            Err(findings) => self.state.reloads.failed(SystemTime::now(), findings.to_string()),
+        }
+        outcome
     }
 
     fn replace(&self, host: Host) -> Result<(), Findings> {
-        let config = serve_config(&host, &self.path, &self.overrides)?;
-        let opened = self.doors().open(&host, &config)?;
+        let config = serve_config(&host, &self.state.path, &self.overrides)?;
+        let opened = self.state.doors().open(&host, &config)?;
         let generation = Generation::new(host, &config, &opened)?;
-        self.shared.generation.store(Arc::new(generation));
-        self.shared.number.fetch_add(1, Ordering::Release);
+        self.state.shared.generation.store(Arc::new(generation));
+        self.state.shared.number.fetch_add(1, Ordering::Release);
         self.enter(opened, &config)?;
         self.tell(|| Command::Refresh);
         Ok(())
     }
 
-    fn doors(&self) -> MutexGuard<'_, Doors> {
-        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Takes connections from these listeners, and from no others.
     fn enter(&self, opened: Vec<Arc<Door>>, config: &ServeConfig) -> Result<(), Findings> {
-        let mut doors = self.doors();
-        for gone in doors.open.iter().filter(|door| !opened.iter().any(|other| other.id == door.id)) {
-            self.tell(|| Command::Leave(gone.id));
-            tracing::info!(listener = %gone.listen, "listens there no more");
+        let (new, gone) = self.state.doors().replace(opened);
+        for door in gone {
+            self.tell(|| Command::Leave(door.id));
+            tracing::info!(listener = %door.listen, "listens there no more");
         }
-        for new in opened.iter().filter(|door| !doors.open.iter().any(|other| other.id == door.id)) {
+        for door in new {
             for worker in &self.workers {
-                let socket = new.bound.handle().map_err(|error| {
-                    Findings::from(config.site.finding_at("listen", format!("{}: {error}", new.listen)))
+                let socket = door.bound.handle().map_err(|error| {
+                    Findings::from(config.site.finding_at("listen", format!("{}: {error}", door.listen)))
                 })?;
-                let _ = worker.commands.send(Command::Listen(new.id, socket));
+                let _ = worker.commands.send(Command::Listen(door.id, socket));
             }
         }
-        doors.open = opened;
         Ok(())
     }
 
@@ -139,6 +193,7 @@ impl Proxy {
     /// Takes no more connections and waits until all calls under way have their answers, at most so long. Returns whether
     /// they had.
     pub async fn drain(&self, within: Duration) -> bool {
+        self.state.draining.store(true, Ordering::Relaxed);
         let mut waiting = Vec::with_capacity(self.workers.len());
         for worker in &self.workers {
             let (done, finished) = oneshot::channel();
@@ -146,6 +201,8 @@ impl Proxy {
                 waiting.push(finished);
             }
         }
+        // Who still knocks is to be told by the system that nobody listens.
+        self.state.doors().replace(Vec::new());
         let all = async {
             for finished in waiting {
                 let _ = finished.await;
@@ -156,35 +213,72 @@ impl Proxy {
 
     /// What it serves now.
     pub fn host(&self) -> Host {
-        self.shared.generation.load().host().clone()
+        self.state.shared.generation.load().host().clone()
     }
 
     /// Where it listens, as a person reads it: with the port that the system chose where none was given.
     pub fn listeners(&self) -> Vec<String> {
-        let doors = self.doors();
-        let shown = |door: &Arc<Door>| match door.bound.tcp_address() {
-            Some(address) => format!("http://{address}"),
-            None => door.listen.to_string(),
-        };
-        doors.open.iter().map(shown).collect()
+        self.state.doors().all().iter().map(|door| door.address()).collect()
     }
 
-    pub(crate) fn stats(&self) -> &Arc<Stats> {
-        &self.shared.stats
+    /// How long calls under way have when it ends.
+    pub fn drain_time(&self) -> Duration {
+        self.host().serve().map_or(Duration::from_secs(30), |config| config.drain)
     }
+}
 
-    /// What `[serve]` and the command line say together.
-    ///
-    /// # Errors
-    /// Neither says anything.
-    pub fn config(&self) -> Result<ServeConfig, Findings> {
-        serve_config(&self.host(), &self.path, &self.overrides)
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(admin) = &self.admin {
+            admin.abort();
+        }
     }
 }
 
 impl std::fmt::Debug for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Proxy").field("listeners", &self.listeners()).finish_non_exhaustive()
+    }
+}
+
+impl State {
+    fn doors(&self) -> MutexGuard<'_, Doors> {
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source for State {
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    fn overview(&self) -> Overview {
+        let generation = self.shared.generation.load_full();
+        let listener = |door: &Arc<Door>| {
+            let entrance = generation.entrance(door.id);
+            let own = entrance.and_then(|entrance| entrance.own);
+            ListenerOverview {
+                address: door.address(),
+                connector: own.map(|index| generation.served(index).connector.name().to_owned()),
+                access: match (entrance.map(|entrance| &entrance.access), door.bound.tcp_address()) {
+                    (Some(Access::Token(_)), _) => "token",
+                    (_, Some(_)) => "any-local-process",
+                    (_, None) => "peer",
+                },
+            }
+        };
+        let connectors = generation.all_served().iter();
+        Overview {
+            draining: self.is_draining(),
+            started: self.started,
+            now: SystemTime::now(),
+            config: self.path.clone(),
+            reloads: self.reloads.so_far(),
+            listeners: self.doors().all().iter().map(listener).collect(),
+            connectors: connectors.map(|served| ConnectorOverview::from(&*served.connector)).collect(),
+            profiles: generation.host().profiles().map(ProfileOverview::from).collect(),
+            totals: self.shared.stats.totals(),
+        }
     }
 }
 
@@ -211,58 +305,19 @@ impl Drop for Worker {
     }
 }
 
-impl Doors {
-    /// The listeners that a configuration wants: those that are open, and new ones.
-    fn open(&mut self, host: &Host, config: &ServeConfig) -> Result<Vec<Arc<Door>>, Findings> {
-        let mut wanted: Vec<(Listen, Finding)> = Vec::new();
-        for listen in &config.listen {
-            wanted.push((listen.clone(), config.site.finding_at("listen", "")));
-        }
-        for name in host.connectors() {
-            if let Some(listen) = host.connector(name).ok().and_then(|connector| connector.serve().listen.clone()) {
-                wanted.push((listen, config.site.finding_at("", format!("the listener of the connector {name}: "))));
-            }
-        }
-        if wanted.is_empty() {
-            let finding = config.site.finding_at("", "names no address to listen on");
-            return Err(finding.with_help("add `listen = \"127.0.0.1:7070\"` and `access = \"token\"`, or `listen = \"unix:/run/countersign.sock\"`").into());
-        }
-        let names: Vec<String> = wanted
-            .iter()
-            .filter_map(|(listen, _)| match listen {
-                Listen::Inherited(Some(name)) => Some(name.clone()),
-                _ => None,
-            })
-            .collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut doors: Vec<Arc<Door>> = Vec::new();
-        for (listen, finding) in wanted {
-            if doors.iter().any(|door| door.listen == listen) {
-                continue;
-            }
-            let known: Vec<_> = self.open.iter().filter(|door| door.listen == listen).cloned().collect();
-            if !known.is_empty() {
-                doors.extend(known);
-                continue;
-            }
-            let bound = listen::bind(&listen, &self.inherited, &names).map_err(|error| {
-                let mut finding = finding;
-                finding.message.push_str(&error.to_string());
-                Findings::from(finding)
-            })?;
-            for bound in bound {
-                doors.push(Arc::new(Door { id: self.next, listen: listen.clone(), bound }));
-                self.next += 1;
-            }
-        }
-        Ok(doors)
-    }
+fn admin_on(listen: &Listen, doors: &Doors, config: &ServeConfig) -> Result<Admin, Findings> {
+    let wrong = |error: countersign::Error| Findings::from(config.site.finding_at("admin", error.to_string()));
+    let bound = listen::bind(listen, doors.inherited(), &[]).map_err(wrong)?;
+    let addresses: Vec<String> = bound.iter().map(ToString::to_string).collect();
+    tracing::info!(addresses = addresses.join(", "), "tells health, metrics and status");
+    Admin::on(bound).map_err(wrong)
 }
 
+/// What `[serve]` and the command line say together.
 fn serve_config(host: &Host, path: &Path, overrides: &Overrides) -> Result<ServeConfig, Findings> {
     let Some(config) = host.serve() else {
-        let finding = Finding::about(path, "has no `[serve]`");
-        return Err(finding.with_help("add `[serve]` with `listen = \"127.0.0.1:7070\"` and `access = \"token\"`").into());
+        let finding = Finding::about(path, "has no `[serve]`, which says where to listen and for whom");
+        return Err(finding.with_help(WAYS).into());
     };
     let mut config = config.clone();
     if !overrides.listen.is_empty() {
@@ -273,3 +328,7 @@ fn serve_config(host: &Host, path: &Path, overrides: &Overrides) -> Result<Serve
     config.threads = overrides.threads.or(config.threads);
     Ok(config)
 }
+
+/// The ways to listen.
+pub(super) const WAYS: &str = "add `[serve]` with `listen = \"127.0.0.1:7070\"` and `access = \"token\"`, or with \
+                               `listen = \"unix:/run/countersign.sock\"`";

@@ -88,6 +88,20 @@ async fn after_an_upgrade_bytes_pass_as_they_are() {
 }
 
 #[tokio::test]
+async fn what_came_before_the_answer_passes_as_it_is_once_it_is_released() {
+    let (mut client, io) = duplex(4096);
+    let (mut guarded, state) = guarded(io);
+    client.write_all(&[UPGRADE, b"\0early\n"].concat()).await.unwrap();
+    let mut buffer = [0; 4096];
+    assert_eq!(guarded.read(&mut buffer).await.unwrap(), UPGRADE.len());
+    assert!(waits(&mut guarded).await);
+    state.release();
+    guarded.write_all(b"HTTP/1.1 101 Switching Protocols\r\n\r\n").await.unwrap();
+    let length = guarded.read(&mut buffer).await.unwrap();
+    assert_eq!(&buffer[..length], b"\0early\n");
+}
+
+#[tokio::test]
 async fn after_an_upgrade_that_is_declined_requests_are_judged_again() {
     let (mut client, io) = duplex(4096);
     tokio::spawn(serve(io, false));

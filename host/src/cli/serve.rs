@@ -69,7 +69,9 @@ async fn reload(proxy: &Proxy, manager: &ServiceManager, last: &mut Option<Findi
         Err(findings) => {
             manager.ready("serving; the configuration was edited since, and cannot be used");
             if last.as_ref() != Some(&findings) {
-                say(&format!("the configuration was edited and cannot be used; what held before goes on\n{findings}"));
+                say(&format!(
+                    "the configuration was edited and cannot be used; what held before goes on\n{findings}"
+                ));
             }
             *last = Some(findings);
         }
@@ -80,7 +82,8 @@ fn override_by(overrides: &mut Overrides, config: &Path, arguments: &ServeArgume
     let address = |option: &str, text: &str| {
         Listen::parse(text, config).map_err(|what| Failure::Words(format!("{option} {what}")))
     };
-    overrides.listen = arguments.listen.iter().map(|text| address("--listen", text)).collect::<Result<_, _>>()?;
+    overrides.listen =
+        arguments.listen.iter().map(|text| address("--listen", text)).collect::<Result<_, _>>()?;
     overrides.access = arguments.access.map(|access| match access {
         AccessArgument::Token => Access::Token,
         AccessArgument::AnyLocalProcess => Access::AnyLocalProcess,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::{Error, Secret};
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, ORIGIN, PROXY_AUTHORIZATION};
 use http::StatusCode;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, ORIGIN, PROXY_AUTHORIZATION};
 
 use super::listen::own_uid;
 use super::problem::Problem;
@@ -32,10 +32,14 @@ impl Access {
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let Self::Token(token) = self else { return Ok(()) };
         let shown = [AUTHORIZATION, PROXY_AUTHORIZATION];
-        if shown.iter().any(|name| headers.get_all(name).iter().any(|value| token.is_shown_by(value.as_bytes()))) {
+        if shown
+            .iter()
+            .any(|name| headers.get_all(name).iter().any(|value| token.is_shown_by(value.as_bytes())))
+        {
             return Ok(());
         }
-        let detail = "this proxy wants its token: send `Authorization: Bearer …` with what its token file holds";
+        let detail =
+            "this proxy wants its token: send `Authorization: Bearer …` with what its token file holds";
         Err(Problem::refused(Refusal::Access, StatusCode::UNAUTHORIZED, detail))
     }
 }
@@ -87,10 +91,14 @@ impl Token {
             return Ok(Err("is not a file"));
         }
         if metadata.uid() != own_uid() {
-            return Ok(Err("belongs to another user; give it to the one who runs this, or remove it and have it made anew"));
+            return Ok(Err(
+                "belongs to another user; give it to the one who runs this, or remove it and have it made anew",
+            ));
         }
         if metadata.mode() & 0o077 != 0 {
-            return Ok(Err("can be read or written by others; `chmod 600` it, or remove it and have it made anew"));
+            return Ok(Err(
+                "can be read or written by others; `chmod 600` it, or remove it and have it made anew",
+            ));
         }
         let mut bytes = Vec::with_capacity(*LENGTHS.end() + 2);
         io::Read::read_to_end(&mut io::Read::take(file, *LENGTHS.end() as u64 + 2), &mut bytes)?;
@@ -98,14 +106,17 @@ impl Token {
         let bytes = Secret::new(bytes);
         let fits = |byte: &u8| byte.is_ascii_graphic();
         if !LENGTHS.contains(&bytes.expose().len()) || !bytes.expose().iter().all(fits) {
-            return Ok(Err("holds no token: one line of 22 to 4096 visible ASCII characters; remove it to have one made"));
+            return Ok(Err(
+                "holds no token: one line of 22 to 4096 visible ASCII characters; remove it to have one made",
+            ));
         }
         Ok(Ok(Self(bytes)))
     }
 
     fn make(path: &Path) -> io::Result<Self> {
         let mut random = [0; RANDOM];
-        aws_lc_rs::rand::fill(&mut random).map_err(|_| io::Error::other("the system gives no random bytes"))?;
+        aws_lc_rs::rand::fill(&mut random)
+            .map_err(|_| io::Error::other("the system gives no random bytes"))?;
         let text = Secret::new(URL_SAFE_NO_PAD.encode(random));
         // Never over a file that appeared meanwhile, and with nobody else's eyes on it from the beginning.
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
@@ -160,11 +171,15 @@ mod tests {
         let token = Token(Secret::new(b"0123456789abcdef0123456789abcdef".to_vec()));
         let access = Access::Token(Arc::new(token));
         let check = |name: &'static str, value: &'static str| {
-            access.check(&HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())])).is_ok()
+            access
+                .check(&HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())]))
+                .is_ok()
         };
         assert!(check("authorization", "Bearer 0123456789abcdef0123456789abcdef"));
         assert!(check("proxy-authorization", "bearer 0123456789abcdef0123456789abcdef"));
-        for wrong in ["Bearer 0123456789abcdef0123456789abcde", "Bearer ", "0123456789abcdef0123456789abcdef", ""] {
+        for wrong in
+            ["Bearer 0123456789abcdef0123456789abcde", "Bearer ", "0123456789abcdef0123456789abcdef", ""]
+        {
             assert!(!check("authorization", wrong), "{wrong}");
         }
         assert!(!check("x-token", "Bearer 0123456789abcdef0123456789abcdef"));

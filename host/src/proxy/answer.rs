@@ -100,7 +100,10 @@ impl Passing {
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => self.idle.poll(cx).map(|()| {
                 let seconds = self.idle_timeout.as_secs_f32();
-                tracing::warn!(connector = self.call.connector(), "an answer was ended on which nothing moved for {seconds} s");
+                tracing::warn!(
+                    connector = self.call.connector(),
+                    "an answer was ended on which nothing moved for {seconds} s"
+                );
                 Some(Err("nothing moved for too long".into()))
             }),
         }

@@ -24,8 +24,7 @@ impl Call {
         let others = served.under_way.fetch_add(1, Ordering::Relaxed);
         local.stats().connector(index).begin();
         client.begin();
-        let call =
-            Self { local: Rc::clone(local), client: Rc::clone(client), index, began: Instant::now() };
+        let call = Self { local: Rc::clone(local), client: Rc::clone(client), index, began: Instant::now() };
         (others < served.connector.serve().max_concurrent).then_some(call)
     }
 

@@ -65,14 +65,23 @@ pub(crate) async fn answer(
                 stats.refused(why);
             }
             log.answered(&served, problem.status());
-            tracing::debug!(connector = served.connector.name(), kind = problem.kind(), "{}", problem.detail());
+            tracing::debug!(
+                connector = served.connector.name(),
+                kind = problem.kind(),
+                "{}",
+                problem.detail()
+            );
             problem.answer(Some(served.connector.name()))
         }
     }
 }
 
 /// Whether the request may be taken on, and where it goes.
-fn admit(local: &Local, client: &Client, request: &Request<Incoming>) -> Result<(Arc<Entrance>, Route), Problem> {
+fn admit(
+    local: &Local,
+    client: &Client,
+    request: &Request<Incoming>,
+) -> Result<(Arc<Entrance>, Route), Problem> {
     if let Some(fault) = client.wire.refusal(request.uri().path()) {
         return Err(Problem::of_fault(fault));
     }
@@ -143,7 +152,8 @@ async fn forward(
     };
     let answer = send(head, body, retry, &call, &limit).await?;
     let (answer, rejected) = read_ahead(answer, &call, &limit).await?;
-    if rejected && let Some((answer, way)) = replay(&answer, &authorization, again, &way, &call, &limit).await {
+    if rejected && let Some((answer, way)) = replay(&answer, &authorization, again, &way, &call, &limit).await
+    {
         return Ok(deliver(answer, call, limit, &way));
     }
     Ok(deliver(answer, call, limit, &way))
@@ -152,7 +162,8 @@ async fn forward(
 /// Where the request goes at the upstream.
 fn upstream_uri(served: &Served, asked: &Uri, route: &Route) -> Result<Uri, Problem> {
     let root = PathAndQuery::from_static("/");
-    let path = below(served.connector.base_url().prefix(), asked.path_and_query().unwrap_or(&root), route.skip)?;
+    let path =
+        below(served.connector.base_url().prefix(), asked.path_and_query().unwrap_or(&root), route.skip)?;
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(served.scheme.clone());
     parts.authority = Some(served.authority.clone());
@@ -197,7 +208,9 @@ async fn taken(head: &mut Parts, body: Incoming, call: &Call, limit: &Rc<Limit>)
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the body is signed, and longer than the {most} bytes that `max_buffered_body` allows"),
         ),
-        Some(Err(_)) => refuse(StatusCode::BAD_REQUEST, "the body ended before its end, or is not framed right".into()),
+        Some(Err(_)) => {
+            refuse(StatusCode::BAD_REQUEST, "the body ended before its end, or is not framed right".into())
+        }
         None => refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time".into()),
     }
 }
@@ -296,8 +309,14 @@ async fn send(
     in_time(limit.bound(upstream.send(Request::from_parts(head, body), retry)).await, call)
 }
 
-fn in_time(sent: Option<Result<Response<InBody>, UpstreamError>>, call: &Call) -> Result<Response<InBody>, Problem> {
-    sent.transpose().map_err(Some).and_then(|answer| answer.ok_or(None)).map_err(|error| no_answer(error, call))
+fn in_time(
+    sent: Option<Result<Response<InBody>, UpstreamError>>,
+    call: &Call,
+) -> Result<Response<InBody>, Problem> {
+    sent.transpose()
+        .map_err(Some)
+        .and_then(|answer| answer.ok_or(None))
+        .map_err(|error| no_answer(error, call))
 }
 
 /// There is no answer: why, or that it took too long.

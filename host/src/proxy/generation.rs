@@ -76,8 +76,9 @@ impl Generation {
         let mut connectors = Vec::new();
         let mut trusts = Trusts::default();
         for name in host.connectors() {
-            let connector =
-                host.connector(name).map_err(|error| Findings::from(config.site.finding_at("", error.to_string())))?;
+            let connector = host
+                .connector(name)
+                .map_err(|error| Findings::from(config.site.finding_at("", error.to_string())))?;
             let served = Served::new(connector, &mut trusts)
                 .map_err(|error| Findings::from(config.site.finding_at("", error.to_string())))?;
             names.insert(name.into(), connectors.len());
@@ -117,13 +118,16 @@ impl Generation {
                 let token = match token {
                     Some(token) => Arc::clone(token),
                     none => {
-                        let opened = Token::open(&config.token_file).map_err(|error| wrong(error.to_string()))?;
+                        let opened =
+                            Token::open(&config.token_file).map_err(|error| wrong(error.to_string()))?;
                         Arc::clone(none.insert(Arc::new(opened)))
                     }
                 };
                 Access::Token(token)
             }
-            (Some(address), Some(config::Access::AnyLocalProcess)) if address.ip().to_canonical().is_loopback() => {
+            (Some(address), Some(config::Access::AnyLocalProcess))
+                if address.ip().to_canonical().is_loopback() =>
+            {
                 Access::Reachable
             }
             (Some(address), Some(config::Access::AnyLocalProcess)) => {
@@ -189,8 +193,7 @@ impl Served {
             true => Some(trusts.of(connector.roots()).map_err(|error| connector.error(error))?),
         };
         let serve = connector.serve();
-        let proxy =
-            upstream::Proxy::of_environment(base.origin()).map_err(|error| connector.error(error))?;
+        let proxy = upstream::Proxy::of_environment(base.origin()).map_err(|error| connector.error(error))?;
         Ok(Self {
             proxy,
             strip: Strip::new(&serve.pass_headers, &serve.caller),

@@ -1,6 +1,6 @@
 use countersign::Caller;
-use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::StatusCode;
+use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 
 use super::problem::Problem;
 use super::stats::Refusal;
@@ -21,7 +21,8 @@ pub(crate) fn caller(sources: &[(String, CallerSource)], headers: &HeaderMap) ->
             CallerSource::Header { name, required } => (name, *required),
         };
         let refuse = |what: &str| {
-            let detail = format!("the header `{name}`, from which the caller's `{attribute}` is taken, {what}");
+            let detail =
+                format!("the header `{name}`, from which the caller's `{attribute}` is taken, {what}");
             Err(Problem::refused(Refusal::Caller, StatusCode::BAD_REQUEST, detail))
         };
         let mut values = headers.get_all(name).iter();
@@ -87,8 +88,17 @@ enum Fate {
 
 fn fate(name: &str) -> Fate {
     match name {
-        "connection" | "expect" | "http2-settings" | "keep-alive" | "proxy-authenticate" | "proxy-authorization"
-        | "proxy-connection" | "te" | "trailer" | "transfer-encoding" | "upgrade" => Fate::Connection,
+        "connection"
+        | "expect"
+        | "http2-settings"
+        | "keep-alive"
+        | "proxy-authenticate"
+        | "proxy-authorization"
+        | "proxy-connection"
+        | "te"
+        | "trailer"
+        | "transfer-encoding"
+        | "upgrade" => Fate::Connection,
         "authorization" | "cookie" | "forwarded" | "via" | "x-real-ip" => Fate::Client,
         _ if name.starts_with("x-forwarded-") => Fate::Client,
         _ => Fate::Stays,
@@ -120,10 +130,21 @@ fn named_by_connection(headers: &mut HeaderMap) {
 }
 
 /// The protocol that a request wants to go on with, if it asks for one (RFC 9110 §7.8).
+///
+/// Never HTTP itself, in another version or over TLS: in such a tunnel requests would pass that nobody judged, and to
+/// other paths with it.
 pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let protocol = headers.get(http::header::UPGRADE)?;
+    let http = |name: &str| {
+        let name = name.split('/').next().unwrap_or_default().trim();
+        ["h2", "h2c", "h3", "http", "tls"].iter().any(|http| name.eq_ignore_ascii_case(http))
+    };
+    if protocol.to_str().ok()?.split(',').any(http) {
+        return None;
+    }
     let asked = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let asked = asked.flat_map(|value| value.split(',')).any(|word| word.trim().eq_ignore_ascii_case("upgrade"));
+    let asked =
+        asked.flat_map(|value| value.split(',')).any(|word| word.trim().eq_ignore_ascii_case("upgrade"));
     (asked && !headers.contains_key(TRANSFER_ENCODING)).then(|| protocol.clone())
 }
 
@@ -176,7 +197,8 @@ mod tests {
     fn what_the_operator_lets_pass_does_but_never_our_token() {
         let pass = ["authorization", "cookie", "x-user"].map(|name| name.parse().unwrap());
         let strip = Strip::new(&pass, &[("user".to_owned(), from_header("x-user", true))]);
-        let all = headers(&[("authorization", "Basic x"), ("cookie", "a=1"), ("x-user", "ada"), ("via", "1.1 a")]);
+        let all =
+            headers(&[("authorization", "Basic x"), ("cookie", "a=1"), ("x-user", "ada"), ("via", "1.1 a")]);
         let mut fields = all.clone();
         strip.request(&mut fields, false);
         assert_eq!(fields.len(), 3);
@@ -187,7 +209,12 @@ mod tests {
 
     #[test]
     fn what_connection_names_is_gone_before_a_credential_is_placed() {
-        let mut fields = headers(&[("connection", "x-api-key"), ("connection", "close,x-b"), ("x-api-key", "1"), ("x-b", "2")]);
+        let mut fields = headers(&[
+            ("connection", "x-api-key"),
+            ("connection", "close,x-b"),
+            ("x-api-key", "1"),
+            ("x-b", "2"),
+        ]);
         Strip::new(&[], &[]).request(&mut fields, false);
         assert!(fields.is_empty());
     }
@@ -200,8 +227,16 @@ mod tests {
             ("channel".to_owned(), CallerSource::Value("erp".to_owned())),
         ];
         let found = caller(&sources, &headers(&[("x-user", "ada")])).unwrap();
-        assert_eq!((found.get("user"), found.get("tenant"), found.get("channel")), (Some("ada"), None, Some("erp")));
-        for wrong in [&[("x-user", "")][..], &[], &[("x-user", "ada"), ("x-user", "bob")], &[("x-user", "ada"), ("x-tenant", "a"), ("x-tenant", "b")]] {
+        assert_eq!(
+            (found.get("user"), found.get("tenant"), found.get("channel")),
+            (Some("ada"), None, Some("erp"))
+        );
+        for wrong in [
+            &[("x-user", "")][..],
+            &[],
+            &[("x-user", "ada"), ("x-user", "bob")],
+            &[("x-user", "ada"), ("x-tenant", "a"), ("x-tenant", "b")],
+        ] {
             let problem = caller(&sources, &headers(wrong)).unwrap_err();
             assert_eq!(problem.status(), 400, "{wrong:?}");
         }
@@ -210,8 +245,13 @@ mod tests {
 
     #[test]
     fn an_upgrade_is_asked_for_by_both_fields() {
-        assert!(upgrade(&headers(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")])).is_some());
+        assert!(
+            upgrade(&headers(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")])).is_some()
+        );
         assert!(upgrade(&headers(&[("connection", "close"), ("upgrade", "websocket")])).is_none());
+        for http in ["h2c", "H2C", "websocket, h2c", "HTTP/2.0", "TLS/1.0", "TLS/1.0, HTTP/1.1"] {
+            assert!(upgrade(&headers(&[("connection", "upgrade"), ("upgrade", http)])).is_none(), "{http}");
+        }
         assert!(upgrade(&headers(&[("connection", "upgrade")])).is_none());
     }
 }

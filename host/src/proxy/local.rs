@@ -51,7 +51,11 @@ impl Local {
     ///
     /// # Errors
     /// When the certificate cannot be used.
-    pub(crate) fn upstream(&self, index: usize, certificate: Option<&ClientCertificate>) -> Result<Rc<Upstream>, Error> {
+    pub(crate) fn upstream(
+        &self,
+        index: usize,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Rc<Upstream>, Error> {
         let Some(certificate) = certificate else {
             return Ok(Rc::clone(self.upstreams[index].get_or_init(|| {
                 let tls = self.generation.served(index).tls.as_ref().map(|(_, tls)| tls.clone());
@@ -64,7 +68,11 @@ impl Local {
         }
         let tls = match &self.generation.served(index).tls {
             Some((trust, _)) => Some(Tls::new(trust, Some(certificate))?),
-            None => return Err(Error::config("a client certificate cannot be presented without TLS; use https://")),
+            None => {
+                return Err(Error::config(
+                    "a client certificate cannot be presented without TLS; use https://",
+                ));
+            }
         };
         let upstream = Rc::new(Upstream::new(self.target(index, tls)));
         let mut identities = self.identities.borrow_mut();

@@ -1,5 +1,5 @@
-use http::header::{CONTENT_LOCATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use http::Uri;
+use http::header::{CONTENT_LOCATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 
 use crate::connector::BaseUrl;
 
@@ -14,7 +14,14 @@ pub(crate) fn map_back(headers: &mut HeaderMap, base: &BaseUrl, ours: &str, aske
     }
 }
 
-fn map_field(headers: &mut HeaderMap, name: HeaderName, base: &BaseUrl, ours: &str, asked: &Uri, secrets: &[String]) {
+fn map_field(
+    headers: &mut HeaderMap,
+    name: HeaderName,
+    base: &BaseUrl,
+    ours: &str,
+    asked: &Uri,
+    secrets: &[String],
+) {
     let Some(value) = headers.get(&name) else { return };
     let mapped = value.to_str().ok().and_then(|location| mapped(location, base, ours, asked, secrets));
     match mapped {

@@ -136,7 +136,8 @@ fn own_hosts(address: SocketAddr) -> Vec<String> {
 pub(crate) fn below(prefix: &str, asked: &PathAndQuery, skip: usize) -> Result<PathAndQuery, Problem> {
     let rest = asked.as_str().get(skip..).unwrap_or_default();
     if rest.starts_with("//") || (rest.starts_with('/') && crate::connector::has_dot_segments(asked.path())) {
-        let detail = "the path has an empty segment at its beginning, or a `.` or `..` segment in some reading";
+        let detail =
+            "the path has an empty segment at its beginning, or a `.` or `..` segment in some reading";
         return Err(Problem::refused(Refusal::Path, StatusCode::BAD_REQUEST, detail));
     }
     if prefix.is_empty() && skip == 0 {
@@ -182,8 +183,18 @@ mod tests {
     fn no_path_leads_out_of_the_prefix_in_any_reading() {
         for prefix in ["", "/api"] {
             for rest in [
-                "/../admin", "/..", "/%2e%2e/admin", "/.%2E/x", "/..%2fadmin", "/%252e%252e/x", "/..;/x", "/x/./y",
-                "/x%5c..%5cadmin", "//evil.example/x", "/x/%2e", "/..%00/x/../y",
+                "/../admin",
+                "/..",
+                "/%2e%2e/admin",
+                "/.%2E/x",
+                "/..%2fadmin",
+                "/%252e%252e/x",
+                "/..;/x",
+                "/x/./y",
+                "/x%5c..%5cadmin",
+                "//evil.example/x",
+                "/x/%2e",
+                "/..%00/x/../y",
             ] {
                 let asked = format!("/orders{rest}");
                 assert_eq!(below_text(prefix, &asked, 7), None, "{prefix} {asked}");
@@ -195,17 +206,24 @@ mod tests {
     fn hosts_are_ours_or_refused() {
         let address = "127.0.0.1:7070".parse().unwrap();
         let own = vec!["proxy.internal:7070".to_owned()];
-        let routes = Routes::new(Some(address), Whose::Named, &own, [("orders.local".to_owned(), 3)].into_iter());
+        let routes =
+            Routes::new(Some(address), Whose::Named, &own, [("orders.local".to_owned(), 3)].into_iter());
         let whose = |uri: &str, host: &str| {
-            routes.whose(&Request::get(uri).header("host", host).body(()).unwrap()).map_err(|it| it.status().as_u16())
+            routes
+                .whose(&Request::get(uri).header("host", host).body(()).unwrap())
+                .map_err(|it| it.status().as_u16())
         };
-        for host in ["127.0.0.1:7070", "localhost:7070", "LOCALHOST:7070", "[::1]:7070", "proxy.internal:7070"] {
+        for host in
+            ["127.0.0.1:7070", "localhost:7070", "LOCALHOST:7070", "[::1]:7070", "proxy.internal:7070"]
+        {
             assert_eq!(whose("/", host), Ok(Whose::Named), "{host}");
         }
         for host in ["orders.local", "orders.local:80", "Orders.Local"] {
             assert_eq!(whose("/", host), Ok(Whose::Connector(3)), "{host}");
         }
-        for host in ["evil.example", "127.0.0.1", "localhost", "127.0.0.1:7071", "127.0.0.1:7070.evil.example", ""] {
+        for host in
+            ["evil.example", "127.0.0.1", "localhost", "127.0.0.1:7071", "127.0.0.1:7070.evil.example", ""]
+        {
             assert_eq!(whose("/", host), Err(421), "{host}");
         }
         assert_eq!(whose("http://localhost:7070/orders", "localhost:7070"), Ok(Whose::Named));
@@ -215,8 +233,12 @@ mod tests {
     #[test]
     fn a_connectors_own_listener_leads_only_there() {
         let address = "0.0.0.0:80".parse().unwrap();
-        let routes =
-            Routes::new(Some(address), Whose::Connector(1), &[], [("orders.local".to_owned(), 3)].into_iter());
+        let routes = Routes::new(
+            Some(address),
+            Whose::Connector(1),
+            &[],
+            [("orders.local".to_owned(), 3)].into_iter(),
+        );
         assert_eq!(routes.of_host(b"orders.local"), Some(Whose::Connector(1)));
         assert_eq!(routes.of_host(b"127.0.0.1"), Some(Whose::Connector(1)));
         let unix = Routes::new(None, Whose::Named, &[], std::iter::empty());

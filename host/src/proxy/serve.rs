@@ -16,7 +16,9 @@ use super::listen::{self, Inherited};
 use super::stats::Stats;
 use super::worker::{self, Command, Shared};
 use crate::Host;
-use crate::admin::{Admin, ConnectorOverview, ListenerOverview, Overview, ProfileOverview, ReloadHistory, Source};
+use crate::admin::{
+    Admin, ConnectorOverview, ListenerOverview, Overview, ProfileOverview, ReloadHistory, Source,
+};
 use crate::config::{self, Finding, Findings, Listen, ServeConfig};
 
 /// What is said in place of what `[serve]` says.
@@ -285,11 +287,12 @@ impl Source for State {
 impl Worker {
     fn start(index: usize, shared: Arc<Shared>) -> Result<Self, String> {
         let (commands, received) = unbounded_channel();
-        let thread = std::thread::Builder::new().name(format!("countersign-proxy-{index}")).spawn(move || {
-            if let Err(error) = worker::run(shared, received) {
-                tracing::error!(%error, "a thread of the proxy ended");
-            }
-        });
+        let thread =
+            std::thread::Builder::new().name(format!("countersign-proxy-{index}")).spawn(move || {
+                if let Err(error) = worker::run(shared, received) {
+                    tracing::error!(%error, "a thread of the proxy ended");
+                }
+            });
         let thread = thread.map_err(|error| format!("no thread can be started: {error}"))?;
         Ok(Self { commands, thread: Some(thread) })
     }
@@ -306,7 +309,8 @@ impl Drop for Worker {
 }
 
 fn admin_on(listen: &Listen, doors: &Doors, config: &ServeConfig) -> Result<Admin, Findings> {
-    let wrong = |error: countersign::Error| Findings::from(config.site.finding_at("admin", error.to_string()));
+    let wrong =
+        |error: countersign::Error| Findings::from(config.site.finding_at("admin", error.to_string()));
     let bound = listen::bind(listen, doors.inherited(), &[]).map_err(wrong)?;
     let addresses: Vec<String> = bound.iter().map(ToString::to_string).collect();
     tracing::info!(addresses = addresses.join(", "), "tells health, metrics and status");

@@ -196,7 +196,8 @@ impl Worker {
         }
         local.stats().accepted();
         let client = Client::new(door);
-        let present = Present { key: self.clients.borrow_mut().insert(Rc::clone(&client)), worker: Rc::clone(self) };
+        let present =
+            Present { key: self.clients.borrow_mut().insert(Rc::clone(&client)), worker: Rc::clone(self) };
         if self.draining.get() {
             client.finish();
         }

@@ -4,6 +4,7 @@
 //! makes any `tower` HTTP service do so.
 
 pub mod acquire;
+mod admin;
 mod builtin;
 pub mod cache;
 pub mod cli;
@@ -15,6 +16,7 @@ mod error;
 mod exchange;
 mod host;
 pub mod plugin;
+mod proxy;
 pub mod registry;
 mod setup;
 mod transport;
@@ -23,5 +25,6 @@ mod watch;
 pub use client::{Answer, Authorize, AuthorizeError, AuthorizeLayer, Client, ReplayableBody};
 pub use connector::{Authorization, BaseUrl, BodyBytes, Connector};
 pub use error::Error;
-pub use host::Host;
+pub use host::{Host, ProfileStatus};
+pub use proxy::{Overrides, Proxy};
 pub use setup::{ReadyProfile, Setup};

@@ -29,6 +29,14 @@ enum Code {
     Plugin(Arc<Plugin>),
 }
 
+/// Which code a type has: equal when it is the very same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CodeId {
+    BuiltIn,
+    /// The digest of the plugin file.
+    Plugin([u8; 32]),
+}
+
 /// Where a type's code comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Home<'a> {
@@ -74,6 +82,14 @@ impl Registry {
         self.types.get(name).map(|entry| match &entry.code {
             Code::BuiltIn(_) => Home::BuiltIn,
             Code::Plugin(plugin) => Home::Plugin(plugin.file()),
+        })
+    }
+
+    /// Which code a type has.
+    pub(crate) fn code(&self, name: &str) -> Option<CodeId> {
+        self.types.get(name).map(|entry| match &entry.code {
+            Code::BuiltIn(_) => CodeId::BuiltIn,
+            Code::Plugin(plugin) => CodeId::Plugin(*plugin.sha256()),
         })
     }
 

@@ -1,17 +1,18 @@
 //! From a configuration file to everything that can be known without a network: types, profiles, connectors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use countersign::Profile;
+use countersign::{Inputs, Profile};
 
 use crate::config::{
-    Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginsConfig, ProfileConfig, Sources,
-    StoreConfig, Watched,
+    Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginsConfig, ProfileConfig,
+    ServeConfig, Sources, StoreConfig, Watched,
 };
-use crate::plugin::{Folder, PluginNote, PluginSettings, load_folder};
-use crate::registry::Registry;
+use crate::plugin::{Folder, PluginNote, PluginSettings, Shelf};
+use crate::registry::{CodeId, Registry};
 
 /// A configuration that was read whole and found good, with an instance of each profile. Nothing runs yet.
 ///
@@ -23,6 +24,10 @@ pub struct Setup {
     pub(crate) connectors: Vec<ConnectorConfig>,
     pub(crate) http: HttpConfig,
     pub(crate) store: StoreConfig,
+    pub(crate) serve: Option<ServeConfig>,
+    pub(crate) shelf: Arc<Shelf>,
+    /// The file as it was when it was read.
+    pub(crate) watched: Option<Watched>,
     plugins: Vec<PluginNote>,
     refused_plugins: usize,
     pub(crate) warnings: Findings,
@@ -31,8 +36,7 @@ pub struct Setup {
 /// A profile with its instance.
 pub struct ReadyProfile {
     pub(crate) config: ProfileConfig,
-    pub(crate) instance: Box<dyn Profile>,
-    pub(crate) watched: Vec<Watched>,
+    pub(crate) made: Made,
 }
 
 impl Setup {
@@ -41,25 +45,33 @@ impl Setup {
     /// # Errors
     /// Everything that is wrong, in one go.
     pub fn read(path: &Path) -> Result<Self, Findings> {
+        Self::read_with(path, Arc::default())
+    }
+
+    /// As [`read`](Setup::read), but what is on the shelf is not loaded again.
+    pub(crate) fn read_with(path: &Path, shelf: Arc<Shelf>) -> Result<Self, Findings> {
         let document = Document::read(path)?;
-        let (registry, plugins, mut findings) = types(&document)?;
+        let (registry, plugins, mut findings) = types(&document, &shelf)?;
         let refused_plugins = findings.len();
         let (config, problems) = document.examine(&registry);
         findings.extend(problems);
-        let Config { profiles, connectors, http, store, .. } = config;
+        let Config { profiles, connectors, http, store, serve, .. } = config;
         let sources = Sources::system();
         let mut ready = Vec::with_capacity(profiles.len());
         for profile in profiles {
             match make(&registry, &profile, &sources) {
-                Ok((instance, watched, warnings)) => {
-                    findings.extend(warnings);
-                    ready.push(ReadyProfile { config: profile, instance, watched });
+                Ok(mut made) => {
+                    findings.extend(std::mem::take(&mut made.warnings));
+                    ready.push(ReadyProfile { config: profile, made });
                 }
                 Err(problems) => findings.extend(problems),
             }
         }
+        if serve.is_some() {
+            findings.extend(unsupplied_callers(&connectors, &ready));
+        }
+        findings.sort();
         if findings.has_errors() {
-            findings.sort();
             return Err(findings);
         }
         let registry = Arc::new(registry);
@@ -69,6 +81,9 @@ impl Setup {
             connectors,
             http,
             store,
+            serve,
+            shelf,
+            watched: document.watched().cloned(),
             plugins,
             refused_plugins,
             warnings: findings,
@@ -84,7 +99,7 @@ impl Setup {
         if !path.exists() {
             return Ok((Registry::built_in(), Findings::new()));
         }
-        let (registry, _, findings) = types(&Document::read(path)?)?;
+        let (registry, _, findings) = types(&Document::read(path)?, &Shelf::default())?;
         if findings.has_errors() { Err(findings) } else { Ok((registry, findings)) }
     }
 
@@ -94,7 +109,7 @@ impl Setup {
     /// What is wrong with the file's `[plugins]`.
     pub fn plugins_of(path: &Path) -> Result<Folder, Findings> {
         let plugins = Document::read(path)?.plugins()?;
-        Ok(load(&plugins))
+        Ok(load(&plugins, &Shelf::default()))
     }
 
     /// The connectors.
@@ -105,6 +120,11 @@ impl Setup {
     /// The profiles.
     pub fn profiles(&self) -> &[ReadyProfile] {
         &self.profiles
+    }
+
+    /// What the proxy is to do; `None` when the configuration has no `[serve]`.
+    pub const fn serve(&self) -> Option<&ServeConfig> {
+        self.serve.as_ref()
     }
 
     /// What the loaded plugin files say of themselves.
@@ -139,7 +159,7 @@ impl ReadyProfile {
     /// # Errors
     /// When the profile's code panicked.
     pub fn public_keys(&self) -> Result<Vec<serde_json::Value>, countersign::Error> {
-        self.instance.public_keys()
+        self.made.instance.public_keys()
     }
 }
 
@@ -149,8 +169,57 @@ impl std::fmt::Debug for ReadyProfile {
     }
 }
 
-/// An instance of a profile, the files that it was made from, and what should be looked at.
-pub(crate) type Made = (Box<dyn Profile>, Vec<Watched>, Findings);
+/// Profiles that read what no call through the proxy has, so that each such call would fail: a warning, for the same
+/// connector may serve other calls.
+fn unsupplied_callers(connectors: &[ConnectorConfig], profiles: &[ReadyProfile]) -> Findings {
+    let inputs: HashMap<&str, Inputs> =
+        profiles.iter().map(|profile| (profile.name(), profile.made.instance.inputs())).collect();
+    let mut findings = Findings::new();
+    for connector in connectors {
+        let supplied = |attribute: &&str| connector.serve.caller.iter().any(|(name, _)| name == attribute);
+        for name in &connector.profiles {
+            let Some(inputs) = inputs.get(name.as_str()) else { continue };
+            for attribute in inputs.caller_attributes().filter(|attribute| !supplied(attribute)) {
+                let message =
+                    format!("proxied calls have no `{attribute}`, which the profile `{name}` reads");
+                let header = header_for(attribute);
+                let help = format!("add `caller = {{ {attribute} = {{ header = \"{header}\" }} }}`");
+                findings.push(connector.site.finding_at("caller", message).with_help(help).as_warning());
+            }
+        }
+    }
+    findings
+}
+
+/// `X-User-Id` for `user_id`.
+fn header_for(attribute: &str) -> String {
+    attribute.split('_').filter(|word| !word.is_empty()).fold("X".to_owned(), |header, word| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
+        format!("{header}-{}{rest}", first.to_uppercase())
+    })
+}
+
+/// An instance of a profile, and what came with making it.
+pub(crate) struct Made {
+    pub(crate) instance: Box<dyn Profile>,
+    pub(crate) from: MadeFrom,
+    /// The files that its settings came from.
+    pub(crate) files: Vec<Watched>,
+    /// What should be looked at.
+    pub(crate) warnings: Findings,
+}
+
+/// What an instance was made from: one that was made from the same is the same.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct MadeFrom {
+    type_name: Arc<str>,
+    code: Option<CodeId>,
+    default_lifetime: Duration,
+    /// The settings as they are written.
+    written: String,
+    /// The settings with the values of their sources.
+    resolved: [u8; 32],
+}
 
 /// Makes an instance of a profile from what its sources hold now.
 pub(crate) fn make(
@@ -162,13 +231,21 @@ pub(crate) fn make(
     let instance = registry
         .create(&profile.type_name, &resolved.value)
         .map_err(|error| Findings::from(profile.settings.locate(&error)))?;
-    Ok((instance, std::mem::take(&mut resolved.watched), std::mem::take(&mut resolved.warnings)))
+    let from = MadeFrom {
+        type_name: Arc::clone(&profile.type_name),
+        code: registry.code(&profile.type_name),
+        default_lifetime: profile.default_lifetime,
+        written: profile.settings.fingerprint(),
+        resolved: resolved.digest(),
+    };
+    let (files, warnings) = (std::mem::take(&mut resolved.watched), std::mem::take(&mut resolved.warnings));
+    Ok(Made { instance, from, files, warnings })
 }
 
 /// The types, the plugins' notes, and what is wrong with single plugin files although the rest can go on.
-fn types(document: &Document) -> Result<(Registry, Vec<PluginNote>, Findings), Findings> {
+fn types(document: &Document, shelf: &Shelf) -> Result<(Registry, Vec<PluginNote>, Findings), Findings> {
     let config = document.plugins()?;
-    let Folder { plugins, refusals } = load(&config);
+    let Folder { plugins, refusals } = load(&config, shelf);
     let mut findings = Findings::new();
     for refusal in &refusals {
         let finding = Finding::about(refusal.file(), refusal.reason());
@@ -180,7 +257,7 @@ fn types(document: &Document) -> Result<(Registry, Vec<PluginNote>, Findings), F
     Ok((registry, notes, findings))
 }
 
-fn load(config: &PluginsConfig) -> Folder {
+fn load(config: &PluginsConfig, shelf: &Shelf) -> Folder {
     let Some(dir) = &config.dir else { return Folder::default() };
     let settings: BTreeMap<String, PluginSettings> = config
         .entries
@@ -197,5 +274,37 @@ fn load(config: &PluginsConfig) -> Folder {
         .collect();
     let registry = Registry::built_in();
     let built_in: Vec<&str> = registry.names().collect();
-    load_folder(dir, &settings, &built_in)
+    shelf.load_folder(dir, &settings, &built_in)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROFILES: &str = "[profiles.u]\ntype = 'api-key'\nheaders = { X-U = '{{ caller.user_id }}' }\n\
+                            [profiles.n]\ntype = 'api-key'\nheaders = { X-N = 'none' }\n\
+                            [connectors.a]\nbase_url = 'https://a.example'\nprofiles = ['n', 'u']\n";
+
+    fn warnings(more: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("countersign.toml");
+        std::fs::write(&path, format!("{PROFILES}{more}")).unwrap();
+        let said = Setup::read(&path).unwrap().warnings().to_string();
+        said.replace(&format!("{}/", folder.path().display()), "")
+    }
+
+    #[test]
+    fn an_attribute_that_no_proxied_call_has_is_a_warning() {
+        let serve = "[serve]\nlisten = 'unix:x'\n";
+        assert_eq!(
+            warnings(serve),
+            "countersign.toml:7:1: warning: connectors.a.caller: proxied calls have no `user_id`, which the profile \
+             `u` reads\n  help: add `caller = { user_id = { header = \"X-User-Id\" } }`"
+        );
+        let other = warnings(&format!("caller = {{ user = {{ value = 'x' }} }}\n{serve}"));
+        assert!(other.starts_with("countersign.toml:10:10: warning: connectors.a.caller: "), "{other}");
+        let supplied = "caller = { user_id = { header = 'X-User', required = false } }\n";
+        assert_eq!(warnings(&format!("{supplied}{serve}")), "");
+        assert_eq!(warnings(""), "", "nothing is proxied");
+    }
 }

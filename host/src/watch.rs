@@ -1,51 +1,69 @@
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::warn;
 
-use crate::config::{ProfileConfig, Sources, Watched};
-use crate::connector::BoundProfile;
-use crate::host::Maker;
-use crate::registry::Registry;
-use crate::setup::make;
+use crate::config::Sources;
+use crate::host::RunningProfile;
 
 /// How often the files behind settings are looked at.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// A profile whose settings come from files.
-pub(crate) struct WatchedProfile {
-    pub(crate) profile: Arc<BoundProfile>,
-    pub(crate) config: ProfileConfig,
-    pub(crate) files: Vec<Watched>,
-}
-
-/// A thread that looks at files and re-makes the profiles whose settings came from them; it ends with its value.
+/// Looks at the files behind settings, for as long as this and the profiles that it was given are there; in a thread
+/// that is started for the first of them.
 ///
 /// It looks instead of listening: that notices a Kubernetes secret's swapped link and a file on a network, too.
+#[derive(Default)]
 pub(crate) struct Watch {
+    profiles: Arc<Mutex<Vec<Weak<RunningProfile>>>>,
+    thread: Mutex<Option<Looking>>,
+}
+
+/// The thread; it ends with its value.
+struct Looking {
     /// Hung up to end the thread.
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Watch {
-    /// Starts to look; `None` when there is nothing to look at.
-    pub(crate) fn start(
-        mut profiles: Vec<WatchedProfile>,
-        registry: Arc<Registry>,
-        maker: Maker,
-    ) -> Option<Self> {
-        if profiles.is_empty() {
-            return None;
+    /// Looks at these from now on, too.
+    pub(crate) fn add<'p>(&self, profiles: impl Iterator<Item = &'p Arc<RunningProfile>>) {
+        let mut known = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(profiles.map(Arc::downgrade));
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.is_empty() && thread.is_none() {
+            *thread = Looking::start(Arc::clone(&self.profiles));
         }
+    }
+}
+
+#[cfg(test)]
+impl Watch {
+    /// How many profiles are looked at.
+    pub(crate) fn len(&self) -> usize {
+        self.profiles.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+impl Looking {
+    fn start(profiles: Arc<Mutex<Vec<Weak<RunningProfile>>>>) -> Option<Self> {
         let (stop, stopped) = mpsc::channel();
         let look = move || {
-            let sources = Sources::system();
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-                for profile in &mut profiles {
-                    profile.look(&registry, &maker, &sources);
+                let sources = Sources::system();
+                let known = {
+                    let mut known = profiles.lock().unwrap_or_else(PoisonError::into_inner);
+                    known.retain(|profile| profile.strong_count() > 0);
+                    known.clone()
+                };
+                // One at a time: making one anew may take long, and those that go meanwhile are not held up.
+                for profile in known {
+                    if let Some(profile) = profile.upgrade() {
+                        profile.look(&sources);
+                    }
                 }
             }
         };
@@ -59,38 +77,12 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for Looking {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             // Its panic was told where it happened.
             let _ = thread.join();
-        }
-    }
-}
-
-impl WatchedProfile {
-    fn look(&mut self, registry: &Registry, maker: &Maker, sources: &Sources) {
-        if !self.files.iter().any(Watched::changed) {
-            return;
-        }
-        // As they are before they are read: what changes from here on is seen the next time.
-        let before = self.files.iter().map(|file| Watched::now(file.path())).collect();
-        let name = &*self.profile.name;
-        match make(registry, &self.config, sources) {
-            Ok((instance, files, _)) => {
-                self.profile.replace(maker.settings(&self.config, instance));
-                self.files = files;
-                info!(profile = name, "a file behind its settings has changed; the profile was made anew");
-            }
-            Err(findings) => {
-                // Half-written, or wrong: the profile goes on as it is, and whatever comes next is tried again.
-                warn!(
-                    profile = name,
-                    "a file behind its settings has changed, but it cannot be used: {findings}"
-                );
-                self.files = before;
-            }
         }
     }
 }

@@ -27,7 +27,8 @@ pub(crate) struct Counters {
     failures: [AtomicU64; KINDS.len()],
 }
 
-const KINDS: [ErrorKind; 7] = [
+/// All kinds, in the order in which counters of them stand.
+pub(crate) const KINDS: [ErrorKind; 7] = [
     ErrorKind::Config,
     ErrorKind::Denied,
     ErrorKind::Unavailable,

@@ -24,6 +24,7 @@ mod tests;
 pub use backoff::{Failure, Jitter};
 pub use clock::{Clock, GRANULARITY_MS, ManualClock, Moment, Ticker};
 pub use counters::Counts;
+pub(crate) use counters::KINDS;
 pub use file_store::FileStore;
 pub use life::Life;
 pub use placed::Placed;

@@ -71,14 +71,14 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) jitter: Jitter,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) tasks: Tasks,
 }
 
 impl Shared {
     pub(crate) fn new(name: Arc<str>, environment: Environment) -> Self {
         let Environment { clock, store, jitter, runtime } = environment;
-        Self { name, clock, store, jitter, counters: Counters::default(), tasks: Tasks::on(runtime) }
+        Self { name, clock, store, jitter, counters: Arc::default(), tasks: Tasks::on(runtime) }
     }
 }
 
@@ -103,7 +103,23 @@ const IDLE: Duration = Duration::from_secs(3600);
 impl ProfileCache {
     /// An empty cache; `name` is the profile's, for logs. Nothing is spawned and nothing acquired before it is used.
     pub fn new(name: impl Into<Arc<str>>, settings: Settings, environment: Environment) -> Self {
-        let shared = Arc::new(Shared::new(name.into(), environment));
+        Self::counting(name.into(), settings, environment, Arc::default())
+    }
+
+    /// An empty cache that counts on where this one is: for the profile that comes after it under its name.
+    #[must_use]
+    pub fn successor(&self, settings: Settings, environment: Environment) -> Self {
+        let name = Arc::clone(&self.shared.name);
+        Self::counting(name, settings, environment, Arc::clone(&self.shared.counters))
+    }
+
+    fn counting(
+        name: Arc<str>,
+        settings: Settings,
+        environment: Environment,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let shared = Arc::new(Shared { counters, ..Shared::new(name, environment) });
         let front = Arc::new(Front::replicated(0));
         let epoch = ArcSwap::from_pointee(Epoch::new(0, settings, &shared, &front));
         Self { front, clock: shared.clock.clone(), shared, epoch, replacing: Mutex::new(()) }
@@ -116,7 +132,7 @@ impl ProfileCache {
     /// [`current`](ProfileCache::current).
     #[inline]
     pub fn try_place(&self, headers: &mut HeaderMap) -> Option<Generation> {
-        self.front.place(self.clock.now(), headers, &self.shared.counters.placements, || {
+        self.front.place(self.clock.now(), headers, &self.shared.counters, || {
             match &self.epoch.load().slots {
                 Slots::Sole(slot) => slot.snapshot(),
                 Slots::Keyed(_) => None,
@@ -191,6 +207,7 @@ impl ProfileCache {
         let snapshot = slots.iter().filter_map(|slot| slot.snapshot()).max_by_key(|it| it.generation());
         let failures = slots.iter().filter_map(|slot| slot.failing(now));
         Status {
+            per_caller: matches!(epoch.slots, Slots::Keyed(_)),
             keys: slots.len(),
             usable: slots
                 .iter()
@@ -228,6 +245,8 @@ impl fmt::Debug for ProfileCache {
 /// How a profile is doing; no secret, and no size that grows with callers.
 #[derive(Debug, Clone)]
 pub struct Status {
+    /// Whether there is a credential for each caller or target: the profile declares inputs.
+    pub per_caller: bool,
     /// How many keys are known: 1 for profiles without inputs.
     pub keys: usize,
     /// How many of them have a credential that may be placed.

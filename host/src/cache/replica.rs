@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
-use super::counters::{Part, Tally};
+use super::counters::{Counters, Part};
 use super::snapshot::{Generation, Snapshot};
 
 /// What the hot path looks at before it places anything: which credential is current, and until when nobody else
@@ -83,7 +83,7 @@ impl Front {
         &self,
         now: u64,
         headers: &mut HeaderMap,
-        tally: &Tally,
+        counters: &Counters,
         current: impl FnOnce() -> Option<Arc<Snapshot>>,
     ) -> Option<Generation> {
         if now >= self.attention.load(Ordering::Acquire) {
@@ -96,7 +96,7 @@ impl Front {
         });
         match placed {
             Ok(Some(placed)) => Some(placed),
-            _ => self.place_anew(generation, headers, tally, current),
+            _ => self.place_anew(generation, headers, counters, current),
         }
     }
 
@@ -107,12 +107,12 @@ impl Front {
         &self,
         generation: u64,
         headers: &mut HeaderMap,
-        tally: &Tally,
+        counters: &Counters,
         current: impl FnOnce() -> Option<Arc<Snapshot>>,
     ) -> Option<Generation> {
         let snapshot = current().filter(|snapshot| snapshot.generation().0.get() == generation)?;
         let make = |replicas: &RefCell<Vec<_>>| {
-            self.index.put(&mut replicas.borrow_mut(), Replica::of(&snapshot, tally)).place(headers)
+            self.index.put(&mut replicas.borrow_mut(), Replica::of(&snapshot, counters)).place(headers)
         };
         REPLICAS.try_with(make).ok().flatten()
     }
@@ -135,11 +135,16 @@ struct Replica {
 
 impl Replica {
     #[cold]
-    fn of(snapshot: &Snapshot, tally: &Tally) -> Self {
+    fn of(snapshot: &Snapshot, counters: &Counters) -> Self {
         let mut others: Vec<_> = snapshot.copied_headers().collect();
         let authorization = others.iter().position(|(name, _)| *name == AUTHORIZATION);
         let authorization = authorization.map(|index| others.remove(index).1);
-        Self { generation: snapshot.generation(), placements: tally.part(), authorization, others }
+        Self {
+            generation: snapshot.generation(),
+            placements: counters.placements.part(),
+            authorization,
+            others,
+        }
     }
 
     /// A call: inlined, the copy of the value is moved once more, and the processor waits for it.

@@ -53,6 +53,12 @@ pub(crate) enum Command {
     /// Exit status 0 when the API answered with a status below 400, 22 when it answered with 400 or more, 1 when
     /// there was no call or no answer.
     Call(CallArguments),
+    /// Serve the local egress proxy: connectors of other programs and platforms call it, and their calls arrive at the API
+    /// with the credential.
+    ///
+    /// It reads `[serve]` and the connectors of the configuration, which is watched: what is edited holds within a second, and
+    /// what is wrong is reported and changes nothing. SIGHUP reads it at once; SIGTERM ends, after the calls under way.
+    Serve(ServeArguments),
     /// Print a profile's public keys as a JWK Set, to hand to the API's owner.
     Jwks {
         /// The profile.
@@ -133,6 +139,30 @@ pub(crate) struct CallArguments {
     /// Follow redirects; outside the connector's base URL without any credential.
     #[arg(short = 'L', long)]
     pub(crate) location: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Listen there instead of where `[serve]` says: `127.0.0.1:7070`, `unix:PATH`, `systemd`; may be given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Vec<String>,
+    /// Who may use a TCP listener.
+    #[arg(long, value_enum)]
+    pub(crate) access: Option<AccessArgument>,
+    /// Tell health, metrics and status there: `127.0.0.1:7071` or `unix:PATH`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin: Option<String>,
+    /// How many threads serve; one for each processor unless given.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) threads: Option<std::num::NonZeroU16>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum AccessArgument {
+    /// Whoever sends the bearer of the token file.
+    Token,
+    /// Every process of this machine, whichever user's it is.
+    AnyLocalProcess,
 }
 
 #[derive(Debug, Args)]

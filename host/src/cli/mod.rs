@@ -10,6 +10,7 @@ mod header;
 mod jwks;
 mod output;
 mod plugins;
+mod serve;
 mod settings;
 mod types;
 
@@ -24,7 +25,7 @@ use self::args::{Arguments, Command};
 use self::output::print;
 use crate::config::Findings;
 use crate::registry::Registry;
-use crate::{Host, Setup};
+use crate::{Host, Overrides, Setup};
 
 /// Why a command did not succeed.
 enum Failure {
@@ -40,8 +41,13 @@ enum Failure {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log_to_stderr(arguments.verbose);
+    let mut overrides = Overrides::default();
+    // While there is one thread: it changes the environment.
+    if let (Command::Serve(_), Err(error)) = (&arguments.command, overrides.inherit_sockets()) {
+        return complain(&format!("countersign: {error}"));
+    }
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
-        Ok(runtime) => runtime.block_on(run(arguments)),
+        Ok(runtime) => runtime.block_on(run(arguments, overrides)),
         Err(error) => Err(Failure::Words(format!("cannot start: {error}"))),
     };
     match outcome {
@@ -52,7 +58,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), Failure> {
+async fn run(arguments: Arguments, overrides: Overrides) -> Result<(), Failure> {
     let config = arguments.config;
     match arguments.command {
         Command::Check => check::run(&config),
@@ -68,6 +74,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Plugins { command: Some(args::PluginsCommand::Inspect { file }) } => plugins::inspect(&file),
         Command::Header(arguments) => header::run(&start(&config).await?, arguments).await,
         Command::Call(arguments) => call::run(&start(&config).await?, arguments).await,
+        Command::Serve(arguments) => serve::run(&config, arguments, overrides).await,
         Command::Jwks { profile } => jwks::run(&config, &profile),
         Command::Demo { plugin, keep } => demo::run(plugin, keep).await.map_err(Failure::Words),
         Command::Completions { shell } => {

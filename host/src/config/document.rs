@@ -10,6 +10,7 @@ use super::http::HttpConfig;
 use super::plugins::PluginsConfig;
 use super::profile::{self, ProfileConfig};
 use super::reader::Reader;
+use super::serve::{self, ServeConfig};
 use super::sources::Watched;
 use super::store::StoreConfig;
 use super::tree::{self, Lines, Place, Table};
@@ -35,7 +36,7 @@ pub struct Document {
 }
 
 /// The tables at the root of a configuration.
-pub(crate) const TABLES: [&str; 5] = ["plugins", "profiles", "connectors", "store", "http"];
+pub(crate) const TABLES: [&str; 6] = ["plugins", "profiles", "connectors", "store", "http", "serve"];
 
 /// Everything that a configuration says, in types that cannot be wrong.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// `[http]`.
     pub http: HttpConfig,
+    /// `[serve]`; `None` when there is no such table.
+    pub serve: Option<ServeConfig>,
 }
 
 impl Document {
@@ -162,8 +165,11 @@ impl Document {
         let store = StoreConfig::of(store.as_ref(), &mut findings);
         let http = self.section("http", &mut findings);
         let http = HttpConfig::of(http.as_ref(), &mut findings);
+        let serve = self.section("serve", &mut findings);
+        let serve = ServeConfig::of(serve.as_ref(), &mut findings);
+        serve::check(serve.as_ref(), &connectors, &mut findings);
         findings.sort();
-        (Config { plugins, profiles, connectors, store, http }, findings)
+        (Config { plugins, profiles, connectors, store, http, serve }, findings)
     }
 
     /// A table at the root.

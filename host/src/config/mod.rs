@@ -4,18 +4,22 @@
 //! Here: the grammar, the sources of values (`${env:…}`, `${file:…}`), the check of a profile's settings against its
 //! type's schema, and the schema of the whole. Not here: making profiles, loading plugins, opening connections.
 
+mod authority;
 mod check;
 mod connector;
 mod document;
 mod duration;
 mod finding;
+mod header;
 mod http;
+mod listen;
 mod name;
 mod plugins;
 mod profile;
 mod reader;
 mod rejection;
 mod schema;
+mod serve;
 mod settings;
 mod site;
 mod sources;
@@ -24,15 +28,17 @@ mod store;
 mod tests;
 mod tree;
 
-pub use connector::ConnectorConfig;
+pub use connector::{CallerSource, ConnectorConfig, ConnectorServe};
 pub use document::{Config, Document, Types};
 pub use finding::{Finding, Findings, Severity};
 pub use http::HttpConfig;
+pub use listen::Listen;
 pub(crate) use name::nearest;
 pub use plugins::{PluginConfig, PluginsConfig, plugin_name};
 pub use profile::ProfileConfig;
 pub use rejection::{Rejection, Replay};
 pub use schema::schema;
+pub use serve::{Access, ServeConfig, ServeLimits};
 pub use settings::{Resolved, Settings};
 pub use site::Site;
 pub use sources::{Sources, Watched, escape};

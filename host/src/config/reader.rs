@@ -42,6 +42,11 @@ impl<'a> Reader<'a> {
         });
     }
 
+    /// The configuration's file, beside which relative paths begin.
+    pub(crate) fn config(&self) -> &'a Path {
+        self.site.file()
+    }
+
     pub(crate) fn node(&self, key: &str) -> Option<&'a Node> {
         self.site.table().get(key).map(|entry| &entry.node)
     }

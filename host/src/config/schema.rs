@@ -1,7 +1,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::document::Types;
-use super::{connector, http, plugins, profile, rejection, store};
+use super::{connector, http, plugins, profile, rejection, serve, store};
 
 /// The JSON Schema (draft 2020-12) of the whole configuration, the settings of every type included, by which editors
 /// complete and check it.
@@ -41,12 +41,15 @@ pub fn schema(types: &dyn Types) -> Json {
                 "dir": { "type": "string", "description": "The folder; without it, memory." },
             })),
             "http": http_table(),
+            "serve": serve_table(),
         },
         "$defs": definitions,
     })
 }
 
 const DURATION: &str = r"^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+const LISTEN: &str = r"^(unix:.+|systemd(:.+)?|[0-9.]+:[0-9]{1,5}|\[[0-9a-fA-F:.]+\]:[0-9]{1,5})$";
+const ATTRIBUTE: &str = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$";
 const NAME: &str = r"^[a-z0-9][a-z0-9._-]{0,63}$";
 
 /// A type's settings with the keys of the host beside them. Its own references are led into its own definition, so
@@ -136,11 +139,72 @@ fn connector_table() -> Json {
             "rejection": rejection,
             "ca_file": { "type": "string", "description": "A file with further certificate authorities, in PEM." },
             "allow_http": { "type": "boolean", "default": false, "description": "Allow http:// to another machine: everybody on the way can read the credential." },
+            "caller": caller_table(),
+            "listen": listen("A listener of the proxy for this connector alone."),
+            "hosts": strings("Values of `Host` by which the proxy knows that a request is for this connector."),
+            "pass_headers": strings("Headers of the client that the proxy forwards, of those that it drops otherwise."),
+            "max_concurrent": { "type": "integer", "minimum": 1, "maximum": connector::MOST_CONCURRENT, "default": 1024, "description": "Calls through the proxy at a time." },
+            "connect_timeout": duration("How long the proxy's connection to the upstream may take to come about.", "10s"),
+            "idle_timeout": duration("How long nothing may move on a proxied call whose answer has begun.", "5m"),
         }),
     );
     table["required"] = json!(["base_url"]);
     table["oneOf"] = json!([{ "required": ["profile"] }, { "required": ["profiles"] }]);
     table
+}
+
+/// `{ header = "X-User" }` or `{ value = "erp" }`, by attribute.
+fn caller_table() -> Json {
+    let mut source = closed(
+        "Where the attribute comes from: a header of the client's request, or a fixed value.",
+        &connector::CALLER_KEYS,
+        &json!({
+            "header": { "type": "string", "minLength": 1, "description": "The header; it is not forwarded." },
+            "required": { "type": "boolean", "default": true, "description": "Refuse requests without the header." },
+            "value": { "type": "string", "minLength": 1, "description": "The value for every request." },
+        }),
+    );
+    source["oneOf"] = json!([
+        { "required": ["header"] },
+        { "required": ["value"], "properties": { "required": false } },
+    ]);
+    json!({
+        "type": "object",
+        "description": "Attributes of the caller, by name.",
+        "propertyNames": { "pattern": ATTRIBUTE },
+        "additionalProperties": source,
+    })
+}
+
+fn serve_table() -> Json {
+    let limits = closed(
+        "How much clients may ask for.",
+        &serve::LIMIT_KEYS,
+        &json!({
+            "max_connections": { "type": "integer", "minimum": 1, "maximum": 1_000_000, "default": 4096, "description": "Connections of clients at a time." },
+            "max_header_bytes": { "type": "integer", "minimum": 1024, "maximum": 1 << 20, "default": 64 << 10, "description": "The largest head of a request, in bytes." },
+            "max_headers": { "type": "integer", "minimum": 1, "maximum": 1000, "default": 100, "description": "The most header fields of a request." },
+            "header_timeout": duration("How long a client may take for a whole head.", "10s"),
+            "keep_alive": duration("How long a connection is kept on which nothing is asked.", "75s"),
+            "max_buffered_body": { "type": "integer", "minimum": 0, "maximum": 64 << 20, "default": 1 << 20, "description": "The largest body that is held for a profile that signs it, in bytes." },
+        }),
+    );
+    let address = listen("");
+    closed(
+        "The proxy, `countersign serve`.",
+        &serve::KEYS,
+        &json!({
+            "listen": { "oneOf": [address, { "type": "array", "items": address }], "description": "Where to listen for all connectors: `127.0.0.1:7070`, `unix:/path/of.sock`, `systemd` or `systemd:NAME`; one or several." },
+            "access": { "enum": serve::ACCESSES, "description": "Who may come over TCP: whoever sends the token, or every process of this machine." },
+            "token_file": { "type": "string", "minLength": 1, "default": "countersign.token", "description": "The file with the token that clients send." },
+            "admin": listen("Where health, metrics and status are told; on this machine only."),
+            "hosts": strings("Further values of `Host` that mean the proxy itself."),
+            "allow_uids": { "type": "array", "items": { "type": "integer", "minimum": 0, "maximum": u32::MAX - 1 }, "description": "Users besides ours who may come over unix sockets." },
+            "threads": { "type": "integer", "minimum": 1, "maximum": serve::MOST_THREADS, "description": "How many threads serve; without it, one for each processor." },
+            "drain": duration("How long requests in flight have when the proxy ends.", "30s"),
+            "limits": limits,
+        }),
+    )
 }
 
 fn http_table() -> Json {
@@ -179,6 +243,14 @@ fn named(description: &str, table: Json) -> Json {
 
 fn strings(description: &str) -> Json {
     json!({ "type": "array", "items": { "type": "string" }, "description": description })
+}
+
+fn listen(description: &str) -> Json {
+    let mut address = json!({ "type": "string", "pattern": LISTEN });
+    if !description.is_empty() {
+        address["description"] = format!("{description} For example `127.0.0.1:7071`.").into();
+    }
+    address
 }
 
 fn duration(description: &str, default: &str) -> Json {

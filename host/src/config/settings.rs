@@ -88,6 +88,18 @@ impl Settings {
     }
 }
 
+impl Resolved {
+    /// A digest of the settings with the values of their sources: equal when a profile made from either would be the
+    /// same. It tells whoever sees it that a guessed secret is the right one, so it is shown to nobody.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let mut digest = Context::new(&SHA256);
+        digest_json(&self.value, &mut digest);
+        let mut octets = [0; 32];
+        octets.copy_from_slice(digest.finish().as_ref());
+        octets
+    }
+}
+
 /// Blind: settings may be secret.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,6 +146,32 @@ fn digest_value(value: &Value, digest: &mut Context) {
             items.iter().for_each(|item| digest_value(&item.value, digest));
         }
         Value::Table(table) => digest_table(table, digest, |_| true),
+    }
+}
+
+/// As [`digest_table`], of the values themselves.
+fn digest_json(value: &Json, digest: &mut Context) {
+    match value {
+        Json::Null => digest.update(b"n"),
+        Json::Bool(value) => digest.update(format!("b{value};").as_bytes()),
+        Json::Number(number) => digest.update(format!("i{number};").as_bytes()),
+        Json::String(text) => {
+            digest.update(format!("s{}:", text.len()).as_bytes());
+            digest.update(text.as_bytes());
+        }
+        Json::Array(items) => {
+            digest.update(format!("a{}:", items.len()).as_bytes());
+            items.iter().for_each(|item| digest_json(item, digest));
+        }
+        Json::Object(entries) => {
+            let mut entries: Vec<_> = entries.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            digest.update(format!("t{}:", entries.len()).as_bytes());
+            for (key, value) in entries {
+                digest.update(format!("k{}:{key}", key.len()).as_bytes());
+                digest_json(value, digest);
+            }
+        }
     }
 }
 
@@ -225,6 +263,25 @@ impl Filling<'_> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_digest_is_of_the_values_in_whatever_order() {
+        let digest = |value: Json| {
+            let (watched, warnings) = (Vec::new(), Findings::new());
+            Resolved { value, watched, warnings }.digest()
+        };
+        let one = digest(json!({ "a": "x", "b": [1, true, null], "c": {} }));
+        assert_eq!(one, digest(json!({ "c": {}, "b": [1, true, null], "a": "x" })));
+        for other in [
+            json!({ "a": "y", "b": [1, true, null], "c": {} }),
+            json!({ "a": "x", "b": [1, true], "c": {} }),
+            json!({ "a": "x", "b": [true, 1, null], "c": {} }),
+            json!({ "a": "x", "b": [1, true, null], "c": [] }),
+            json!({ "a": "x", "b": [1, true, null] }),
+        ] {
+            assert_ne!(one, digest(other));
+        }
+    }
 
     #[test]
     fn every_string_is_wiped_at_any_depth() {

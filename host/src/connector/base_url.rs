@@ -187,7 +187,7 @@ fn path_fault(path: &str) -> Option<&'static str> {
 
 /// Whether some server could read `.` or `..` segments out of a path.
 #[inline]
-fn has_dot_segments(path: &str) -> bool {
+pub(crate) fn has_dot_segments(path: &str) -> bool {
     has_dot_or_percent(path.as_bytes()) && has_dot_segments_in_some_reading(path)
 }
 

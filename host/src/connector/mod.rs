@@ -20,11 +20,12 @@ use http::request::Parts;
 use self::staged::Staged;
 use crate::Error;
 use crate::cache::{Clock, Placed, Snapshot};
-use crate::config::Rejection;
+use crate::config::{ConnectorServe, Rejection};
 use crate::transport::{Options, Transport};
 
 pub use authorization::Authorization;
 pub use base_url::BaseUrl;
+pub(crate) use base_url::has_dot_segments;
 pub(crate) use profile::BoundProfile;
 pub(crate) use rejection::{MOST_BODY, challenge};
 
@@ -34,51 +35,74 @@ pub struct BodyBytes(pub Bytes);
 
 /// One upstream API, and the profiles whose credentials its calls carry.
 pub struct Connector {
-    name: String,
-    base_url: BaseUrl,
-    profiles: Vec<Arc<BoundProfile>>,
-    rejection: Rejection,
-    timeout: Duration,
+    definition: Definition,
     clock: Clock,
     transports: Transports,
 }
 
-/// The connector's connections; a client certificate has connections of its own, never shared between identities.
-pub(crate) struct Transports {
-    pub(crate) plain: Transport,
+/// What makes a connector the one that it is.
+#[derive(PartialEq)]
+pub(crate) struct Definition {
+    pub(crate) name: String,
+    pub(crate) base_url: BaseUrl,
+    /// In the order in which they are applied.
+    pub(crate) profiles: Vec<Arc<BoundProfile>>,
+    pub(crate) rejection: Rejection,
+    pub(crate) timeout: Duration,
+    pub(crate) serve: ConnectorServe,
+    /// Further certificate authorities, PEM.
     pub(crate) roots: Option<Arc<[u8]>>,
-    pub(crate) with_certificate: Mutex<HashMap<[u8; 32], Transport>>,
+}
+
+/// The connector's connections; a client certificate has connections of its own, never shared between identities.
+struct Transports {
+    plain: Transport,
+    with_certificate: Mutex<HashMap<[u8; 32], Transport>>,
 }
 
 /// How many identities a connector keeps connections for.
 const MOST_IDENTITIES: usize = 64;
 
 impl Connector {
-    pub(crate) fn new(
-        name: String,
-        base_url: BaseUrl,
-        profiles: Vec<Arc<BoundProfile>>,
-        rejection: Rejection,
-        timeout: Duration,
-        clock: Clock,
-        transports: Transports,
-    ) -> Self {
-        Self { name, base_url, profiles, rejection, timeout, clock, transports }
+    /// `plain` are the connections of calls that present no certificate.
+    pub(crate) fn new(definition: Definition, clock: Clock, plain: Transport) -> Self {
+        let transports = Transports { plain, with_certificate: Mutex::default() };
+        Self { definition, clock, transports }
+    }
+
+    /// Whether it is the very connector that is defined so.
+    pub(crate) fn is(&self, definition: &Definition) -> bool {
+        self.definition == *definition
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.definition.name
     }
 
     /// What its credentials are bound to.
     pub const fn base_url(&self) -> &BaseUrl {
-        &self.base_url
+        &self.definition.base_url
     }
 
     /// How long a whole call may take.
     pub const fn timeout(&self) -> Duration {
-        self.timeout
+        self.definition.timeout
+    }
+
+    /// The names of its profiles, in the order in which they are applied.
+    pub fn profiles(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.definition.profiles.iter().map(|profile| &*profile.name)
+    }
+
+    /// What the configuration says of its calls through the proxy.
+    pub const fn serve(&self) -> &ConnectorServe {
+        &self.definition.serve
+    }
+
+    /// The certificate authorities besides the system's that its servers may have, as PEM.
+    pub fn roots(&self) -> Option<&[u8]> {
+        self.definition.roots.as_deref()
     }
 
     /// Puts the credential on a request if that takes no waiting: the hot path.
@@ -87,8 +111,8 @@ impl Connector {
     /// [`authorize`](Connector::authorize) has to be asked.
     #[inline]
     pub fn try_authorize(&self, parts: &mut Parts) -> Option<Authorization> {
-        let [profile] = self.profiles.as_slice() else { return None };
-        if !self.base_url.covers(&parts.uri) {
+        let [profile] = self.definition.profiles.as_slice() else { return None };
+        if !self.definition.base_url.covers(&parts.uri) {
             return None;
         }
         profile.cache.try_place(&mut parts.headers).map(Authorization::of_one)
@@ -106,16 +130,18 @@ impl Connector {
         if let Some(authorization) = self.try_authorize(parts) {
             return Ok(authorization);
         }
-        if !self.base_url.covers(&parts.uri) {
-            let bound =
-                format!("the request leads out of {}, which the credential is bound to", self.base_url);
+        if !self.definition.base_url.covers(&parts.uri) {
+            let bound = format!(
+                "the request leads out of {}, which the credential is bound to",
+                self.definition.base_url
+            );
             return Err(self.error(countersign::Error::config(bound)));
         }
         let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
         let mut staged = Staged::of(parts);
-        let mut generations = Vec::with_capacity(self.profiles.len());
-        for (turn, profile) in self.profiles.iter().enumerate() {
-            let snapshot = profile.credential(&caller, self.base_url.origin()).await;
+        let mut generations = Vec::with_capacity(self.definition.profiles.len());
+        for (turn, profile) in self.definition.profiles.iter().enumerate() {
+            let snapshot = profile.credential(&caller, self.definition.base_url.origin()).await;
             let snapshot = snapshot.map_err(|error| self.profile_error(profile, error))?;
             self.place(&mut staged, parts, profile, &snapshot, turn)
                 .map_err(|error| self.profile_error(profile, error))?;
@@ -129,20 +155,25 @@ impl Connector {
     ///
     /// Returns whether another credential can be expected.
     pub fn reject(&self, authorization: &Authorization, challenge: &Challenge) -> bool {
-        let each = self.profiles.iter().zip(authorization.generations());
+        let each = self.definition.profiles.iter().zip(authorization.generations());
         each.fold(false, |hope, (profile, generation)| {
-            let origin = self.base_url.origin();
+            let origin = self.definition.base_url.origin();
             profile.cache.reject(authorization.caller(), origin, generation, challenge.clone()) || hope
         })
     }
 
+    /// Whether one of the profiles may want to sign the body of a request.
+    pub(crate) fn reads_body(&self) -> bool {
+        self.definition.profiles.iter().any(|profile| profile.reads_body())
+    }
+
     /// When an answer means that the credential was rejected.
     pub const fn rejection(&self) -> &Rejection {
-        &self.rejection
+        &self.definition.rejection
     }
 
     pub(crate) fn error(&self, cause: countersign::Error) -> Error {
-        Error::of_connector(&self.name, cause)
+        Error::of_connector(&self.definition.name, cause)
     }
 
     /// The connections to use for a request that presents that certificate, or none.
@@ -151,17 +182,14 @@ impl Connector {
         certificate: Option<&ClientCertificate>,
     ) -> Result<Transport, countersign::Error> {
         let Some(certificate) = certificate else { return Ok(self.transports.plain.clone()) };
-        let identity = Secret::new(format!("{}\n{}", certificate.key_pem.expose(), certificate.chain_pem));
-        let mut digest = [0; 32];
-        digest.copy_from_slice(
-            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, identity.expose().as_bytes()).as_ref(),
-        );
+        let digest = identity_of(certificate);
         let mut known = self.transports.with_certificate.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(transport) = known.get(&digest) {
             return Ok(transport.clone());
         }
+        let identity = Secret::new(format!("{}\n{}", certificate.key_pem.expose(), certificate.chain_pem));
         let transport = Transport::new(Options {
-            roots: self.transports.roots.as_deref(),
+            roots: self.roots(),
             identity: Some(identity.expose().as_bytes()),
             proxy: None,
         })?;
@@ -185,24 +213,36 @@ impl Connector {
         let body = profile.body_to_sign(parts)?;
         let cx = SignContext::at(self.clock.tick().wall);
         let mut edits: Vec<Result<Placed, countersign::Error>> = Vec::new();
-        staged.with_head(parts, self.base_url.authority(), body, |head| {
+        staged.with_head(parts, self.definition.base_url.authority(), body, |head| {
             signer.sign(head, &cx, &mut |place, name, value| edits.push(Placed::new(place, name, value)))
         })?;
         edits.into_iter().try_for_each(|edit| staged.place(&edit?, turn))
     }
 
     fn profile_error(&self, profile: &BoundProfile, cause: countersign::Error) -> Error {
-        Error::of_profile(&self.name, &profile.name, cause)
+        Error::of_profile(&self.definition.name, &profile.name, cause)
     }
+}
+
+/// Whose certificate it is: connections are shared only by calls that present the same.
+pub(crate) fn identity_of(certificate: &ClientCertificate) -> [u8; 32] {
+    use aws_lc_rs::digest::{Context, SHA256};
+    let mut context = Context::new(&SHA256);
+    context.update(certificate.key_pem.expose().as_bytes());
+    context.update(b"\n");
+    context.update(certificate.chain_pem.as_bytes());
+    let mut identity = [0; 32];
+    identity.copy_from_slice(context.finish().as_ref());
+    identity
 }
 
 /// Names, never values.
 impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let profiles: Vec<_> = self.profiles.iter().map(|profile| &*profile.name).collect();
+        let profiles: Vec<_> = self.definition.profiles.iter().map(|profile| &*profile.name).collect();
         f.debug_struct("Connector")
-            .field("name", &self.name)
-            .field("base_url", &self.base_url)
+            .field("name", &self.definition.name)
+            .field("base_url", &self.definition.base_url)
             .field("profiles", &profiles)
             .finish_non_exhaustive()
     }

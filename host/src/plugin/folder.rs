@@ -8,6 +8,7 @@ use super::judge::{Judged, judge};
 use super::load::Plugin;
 use super::place::Place;
 use super::refusal::Refusal;
+use super::shelf::Shelf;
 
 /// What the operator says of one plugin (`[plugins.NAME]`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,12 +44,21 @@ impl Folder {
 /// `settings` are keyed by plugin name: the file's stem without `lib`, with `-` for `_`. `built_in` are the type names
 /// that no plugin may bring.
 pub fn load_folder(dir: &Path, settings: &BTreeMap<String, PluginSettings>, built_in: &[&str]) -> Folder {
+    load(dir, settings, built_in, &Shelf::default())
+}
+
+pub(super) fn load(
+    dir: &Path,
+    settings: &BTreeMap<String, PluginSettings>,
+    built_in: &[&str],
+    shelf: &Shelf,
+) -> Folder {
     let (judged, mut refusals) = judge_folder(dir, settings, built_in);
     let mut plugins = Vec::new();
     // A fatal finding means that the host will not start: then nothing shall have run.
     if !refusals.iter().any(Refusal::is_fatal) {
         for (settings, judged) in judged {
-            match Plugin::load(judged) {
+            match Plugin::load(judged, shelf) {
                 Ok(plugin) => plugins.push(plugin),
                 Err(refusal) => refusals.push(if settings.required { refusal.fatal() } else { refusal }),
             }

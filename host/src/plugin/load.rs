@@ -19,6 +19,7 @@ use super::in_process;
 use super::judge::{Judged, PluginFile};
 use super::note::PluginNote;
 use super::refusal::{Reason, Refusal};
+use super::shelf::Shelf;
 use super::{host, layout};
 
 /// A plugin file that runs in this process. It is never unloaded.
@@ -29,12 +30,16 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// Executes a judged file: its constructors, then its module.
-    pub(super) fn load(judged: Judged) -> Result<Self, Refusal> {
+    /// Executes a judged file, unless its bytes are on the shelf: its constructors, then its module.
+    pub(super) fn load(judged: Judged, shelf: &Shelf) -> Result<Self, Refusal> {
         let Judged { file, bytes, allowed } = judged;
         let load = || -> Result<_, Reason> {
-            let module = module(map(&bytes)?)?;
-            in_process::open(module, host::lend(&file.note.name))?;
+            let open = |library| {
+                let module = module(library)?;
+                in_process::open(module, host::lend(&file.note.name))?;
+                Ok(module)
+            };
+            let module = shelf.module(&file.sha256, || map(&bytes), open)?;
             let mut manifests = in_process::manifests(module)?;
             agree(&file.note, &manifests)?;
             manifests.retain(|manifest| allowed.contains(&manifest.name));

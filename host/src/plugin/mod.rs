@@ -15,9 +15,11 @@ mod load;
 mod note;
 mod place;
 mod refusal;
+mod shelf;
 
 pub use folder::{Folder, PluginSettings, load_folder};
 pub use judge::{PluginFile, inspect};
 pub use load::Plugin;
 pub use note::{NotedType, PluginNote};
 pub use refusal::Refusal;
+pub use shelf::Shelf;

@@ -34,13 +34,14 @@ fn root_tables_are_known() {
         ],
     );
     assert_findings(
-        "profiles = 1\nconnectors = []\nstore = 'x'\nhttp = true\nplugins = 2\n",
+        "profiles = 1\nconnectors = []\nstore = 'x'\nhttp = true\nplugins = 2\nserve = 'x'\n",
         &[
             "countersign.toml:1:12: profiles: expected table, found integer",
             "countersign.toml:2:14: connectors: expected table, found array",
             "countersign.toml:3:9: store: expected table, found string",
             "countersign.toml:4:8: http: expected table, found boolean",
             "countersign.toml:5:11: plugins: expected table, found integer",
+            "countersign.toml:6:9: serve: expected table, found string",
         ],
     );
 }

@@ -3,6 +3,7 @@
 mod findings;
 mod properties;
 mod schema;
+mod serve;
 mod settings;
 mod sources;
 mod whole;

@@ -33,9 +33,21 @@ key = { path = "x" }
 base_url = "https://c.example"
 profiles = ["a", "b"]
 rejection = { status = [401, 403], header = { x = "y" }, replay = "never" }
+caller = { user = { header = "X-User" }, channel = { value = "erp" } }
+listen = "unix:c.sock"
+hosts = ["c.local"]
+pass_headers = ["cookie"]
+max_concurrent = 7
 
 [http]
 timeout = "250ms"
+
+[serve]
+listen = ["127.0.0.1:7070", "[::1]:7070", "systemd:web"]
+access = "token"
+allow_uids = [1000]
+drain = "1m"
+limits = { max_headers = 50 }
 "#;
 
 #[test]
@@ -62,6 +74,18 @@ fn what_the_host_refuses_is_invalid() {
         ("never", "sometimes"),
         ("sha256 = \"0", "sha256 = \"g"),
         ("[http]", "[htp]"),
+        ("[serve]", "[server]"),
+        ("{ header = \"X-User\" }", "\"X-User\""),
+        ("{ header = \"X-User\" }", "{ header = \"X-User\", value = \"x\" }"),
+        ("{ value = \"erp\" }", "{ value = \"erp\", required = false }"),
+        ("{ value = \"erp\" }", "{}"),
+        ("user =", "user-name ="),
+        ("unix:c.sock", "c.sock"),
+        ("systemd:web", "localhost:web"),
+        ("\"token\"\nallow", "\"nobody\"\nallow"),
+        ("[1000]", "[-1]"),
+        ("max_concurrent = 7", "max_concurrent = 0"),
+        ("max_headers = 50", "max_header = 50"),
         ("profiles.a]", "profiles.A]"),
     ] {
         assert!(GOOD.contains(from), "{from}");

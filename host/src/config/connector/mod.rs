@@ -1,3 +1,8 @@
+//! `[connectors.NAME]`. Not here: the rejection rule, which has a table and a file of its own.
+
+mod caller;
+mod serve;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,6 +11,11 @@ use super::reader::Reader;
 use super::rejection::Rejection;
 use super::{Findings, Site, name};
 use crate::connector::BaseUrl;
+
+pub use caller::CallerSource;
+pub(crate) use caller::KEYS as CALLER_KEYS;
+pub use serve::ConnectorServe;
+pub(crate) use serve::MOST_CONCURRENT;
 
 /// `[connectors.NAME]`: one upstream API and what its calls carry.
 #[derive(Debug, Clone)]
@@ -22,12 +32,28 @@ pub struct ConnectorConfig {
     pub rejection: Rejection,
     /// A file with further certificate authorities, in PEM.
     pub ca_file: Option<PathBuf>,
+    /// What it says of calls that come through the proxy.
+    pub serve: ConnectorServe,
     /// Where it stands, for whoever finds something wrong later.
     pub site: Site,
 }
 
-pub(crate) const KEYS: [&str; 7] =
-    ["base_url", "profile", "profiles", "timeout", "rejection", "ca_file", "allow_http"];
+pub(crate) const KEYS: [&str; 14] = [
+    "base_url",
+    "profile",
+    "profiles",
+    "timeout",
+    "rejection",
+    "ca_file",
+    "allow_http",
+    "caller",
+    "listen",
+    "hosts",
+    "pass_headers",
+    "max_concurrent",
+    "connect_timeout",
+    "idle_timeout",
+];
 
 /// Reads every connector; one with a fault is left out.
 pub(crate) fn read(
@@ -51,6 +77,7 @@ fn connector(
     let ca_file = reader.file("ca_file");
     let rejection = reader.table("rejection");
     let rejection = Rejection::of(rejection.as_ref(), findings);
+    let serve = ConnectorServe::of(site, findings);
     Some(ConnectorConfig {
         name: name.to_owned(),
         base_url: base_url?,
@@ -58,6 +85,7 @@ fn connector(
         timeout,
         rejection,
         ca_file,
+        serve,
         site: site.clone(),
     })
 }

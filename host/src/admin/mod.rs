@@ -1,0 +1,20 @@
+//! What the proxy tells of itself, on a listener of its own: `/healthz`, `/readyz`, `/metrics`, `/status`.
+//!
+//! Here live the pages and the small server for them. Not here: what they tell, which the proxy gathers in an
+//! [`Overview`]; the counters (`proxy/stats.rs`).
+
+mod exposition;
+mod guard;
+mod metrics;
+mod overview;
+mod pages;
+mod readiness;
+mod server;
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use overview::{
+    ConnectorOverview, ListenerOverview, Overview, ProfileOverview, ReloadHistory, Source,
+};
+pub(crate) use server::Admin;

@@ -1,0 +1,114 @@
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::args::{AccessArgument, ServeArguments};
+use super::{Failure, start};
+use crate::config::{Access, Findings, Listen};
+use crate::proxy::{Overrides, Proxy, ServiceManager};
+
+/// How often the configuration is looked at: what is edited holds within a second.
+const PERIOD: Duration = Duration::from_millis(300);
+
+/// Serves until a signal ends it.
+pub(super) async fn run(
+    config: &Path,
+    arguments: ServeArguments,
+    mut overrides: Overrides,
+) -> Result<(), Failure> {
+    override_by(&mut overrides, config, &arguments)?;
+    let manager = ServiceManager::from_env();
+    // Before anything else: a signal that comes early is not to be lost.
+    let (mut end, mut interrupt, mut hang_up) =
+        (on(SignalKind::terminate())?, on(SignalKind::interrupt())?, on(SignalKind::hangup())?);
+    let host = start(config).await?;
+    let proxy = Proxy::start(host, config, overrides)?;
+    say(&format!("listening on {}", proxy.listeners().join(", ")));
+    manager.ready(&format!("serving {} connectors", proxy.host().connectors().len()));
+
+    let mut watchdog = manager.watchdog().map(tokio::time::interval);
+    let mut last = None;
+    let mut look = tokio::time::interval(PERIOD);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = end.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => reload(&proxy, &manager, &mut last).await,
+            () = beat(&mut watchdog) => manager.alive(),
+            _ = look.tick() => {
+                if proxy.host().config_changed() {
+                    reload(&proxy, &manager, &mut last).await;
+                }
+            }
+        }
+    }
+
+    let within = proxy.drain_time();
+    say(&format!("ending; calls under way have {} s", within.as_secs()));
+    manager.stopping("ending", within);
+    let drained = tokio::select! {
+        drained = proxy.drain(within) => drained,
+        // Who asks twice means it.
+        _ = end.recv() => false,
+        _ = interrupt.recv() => false,
+    };
+    if drained { Ok(()) } else { Err(Failure::Words("ended with calls under way".to_owned())) }
+}
+
+/// When the service manager is to hear again that all is well.
+async fn beat(watchdog: &mut Option<tokio::time::Interval>) {
+    match watchdog {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads the configuration anew. What is wrong with it is said once, though it is read again from time to time.
+async fn reload(proxy: &Proxy, manager: &ServiceManager, last: &mut Option<Findings>) {
+    manager.reloading();
+    match proxy.reload().await {
+        Ok(()) => {
+            *last = None;
+            say("the configuration was read anew, and holds from now on");
+            proxy.host().warnings().iter().for_each(|warning| say(&warning.to_string()));
+            manager.ready(&format!("serving {} connectors", proxy.host().connectors().len()));
+        }
+        Err(findings) => {
+            manager.ready("serving; the configuration was edited since, and cannot be used");
+            if last.as_ref() != Some(&findings) {
+                say(&format!(
+                    "the configuration was edited and cannot be used; what held before goes on\n{findings}"
+                ));
+            }
+            *last = Some(findings);
+        }
+    }
+}
+
+fn override_by(overrides: &mut Overrides, config: &Path, arguments: &ServeArguments) -> Result<(), Failure> {
+    let address = |option: &str, text: &str| {
+        Listen::parse(text, config).map_err(|what| Failure::Words(format!("{option} {what}")))
+    };
+    overrides.listen =
+        arguments.listen.iter().map(|text| address("--listen", text)).collect::<Result<_, _>>()?;
+    overrides.access = arguments.access.map(|access| match access {
+        AccessArgument::Token => Access::Token,
+        AccessArgument::AnyLocalProcess => Access::AnyLocalProcess,
+    });
+    overrides.admin = arguments.admin.as_deref().map(|text| address("--admin", text)).transpose()?;
+    overrides.threads = arguments.threads.map(|threads| usize::from(threads.get()));
+    Ok(())
+}
+
+fn on(kind: SignalKind) -> Result<tokio::signal::unix::Signal, Failure> {
+    signal(kind).map_err(|error| Failure::Words(format!("signals cannot be waited for: {error}")))
+}
+
+fn say(words: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr().lock(), "countersign: {}", words.trim_end());
+}

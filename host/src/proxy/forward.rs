@@ -1,0 +1,444 @@
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use countersign::{ClientCertificate, Error, ErrorKind};
+use http::header::{CONNECTION, CONTENT_LOCATION, HOST, HeaderValue, LOCATION, UPGRADE};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{Request, Response, StatusCode, Uri, Version};
+use http_body::Body as _;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+
+use super::access::{Access, refuse_web_pages};
+use super::answer::{AnswerBody, Passing};
+use super::call::Call;
+use super::client::Client;
+use super::deadline::Limit;
+use super::generation::{Entrance, Served};
+use super::local::Local;
+use super::problem::Problem;
+use super::route::{Route, below};
+use super::stats::Refusal;
+use super::upstream::{InBody, Moves, OutBody, Retry, UpstreamError};
+use super::worker::Worker;
+use super::{inbound, location, tunnel};
+use crate::connector::{Authorization, BodyBytes, MOST_BODY, challenge};
+
+/// Answers a client's request: with the upstream's answer to the same request with its credential, or with a problem.
+pub(crate) async fn answer(
+    worker: &Worker,
+    client: &Rc<Client>,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let local = worker.local();
+    let (entrance, route) = match admit(&local, client, &request) {
+        Ok(admitted) => admitted,
+        Err(problem) => {
+            if let Some(why) = problem.refusal() {
+                local.stats().refused(why);
+            }
+            tracing::info!(target: ACCESS, method = %request.method(), status = problem.status().as_u16(), reason = problem.kind(), "refused");
+            return problem.answer(None);
+        }
+    };
+    let Some(call) = Call::begin(&local, client, route.connector) else {
+        local.stats().connector(route.connector).refused(Refusal::TooMany);
+        let detail = "the connector has as many calls under way as `max_concurrent` allows; try again";
+        let problem = Problem::refused(Refusal::TooMany, StatusCode::SERVICE_UNAVAILABLE, detail);
+        return problem.answer(Some(local.generation().served(route.connector).connector.name()));
+    };
+    let served = Arc::clone(call.served());
+    let log = AccessLog::of(&request, call.began());
+    match forward(client, &entrance, &route, &served, call, request).await {
+        Ok(answer) => {
+            log.answered(&served, answer.status());
+            answer
+        }
+        Err(problem) => {
+            let stats = local.stats().connector(route.connector);
+            if let Some(why) = problem.refusal() {
+                stats.refused(why);
+            }
+            log.answered(&served, problem.status());
+            tracing::debug!(
+                connector = served.connector.name(),
+                kind = problem.kind(),
+                "{}",
+                problem.detail()
+            );
+            problem.answer(Some(served.connector.name()))
+        }
+    }
+}
+
+/// Whether the request may be taken on, and where it goes.
+fn admit(
+    local: &Local,
+    client: &Client,
+    request: &Request<Incoming>,
+) -> Result<(Arc<Entrance>, Route), Problem> {
+    if let Some(fault) = client.wire.refusal(request.uri().path()) {
+        return Err(Problem::of_fault(fault));
+    }
+    let entrance = client.entrance(local.generation()).ok_or_else(|| {
+        let detail = "the configuration has this listener no more";
+        Problem::refused(Refusal::Host, StatusCode::MISDIRECTED_REQUEST, detail).and_close()
+    })?;
+    refuse_web_pages(request.headers())?;
+    let route = entrance.routes.route(request, local.generation());
+    // Who may not come in is not told which connectors there are; but that the host is another's is told first, for that is
+    // no matter of a token.
+    if let Err(problem) = &route
+        && problem.refusal() == Some(Refusal::Host)
+    {
+        return route.map(|route| (Arc::clone(&entrance), route));
+    }
+    entrance.access.check(request.headers())?;
+    Ok((entrance, route?))
+}
+
+/// A call that was taken on, with its credential, to the upstream and back.
+async fn forward(
+    client: &Client,
+    entrance: &Entrance,
+    route: &Route,
+    served: &Served,
+    call: Call,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Problem> {
+    let connector = &served.connector;
+    let serve = connector.serve();
+    let limit = Rc::new(call.local().deadlines().limit(connector.timeout()));
+    let (mut head, body) = request.into_parts();
+    let upgrade = head.extensions.remove::<OnUpgrade>().zip(inbound::upgrade(&head.headers));
+    if !serve.caller.is_empty() {
+        let caller = inbound::caller(&serve.caller, &head.headers)?;
+        head.extensions.insert(caller);
+    }
+    served.strip.request(&mut head.headers, matches!(entrance.access, Access::Token(_)));
+    head.headers.insert(HOST, served.host.clone());
+    head.uri = upstream_uri(served, &head.uri, route)?;
+    let body = taken(&mut head, body, &call, &limit).await?;
+
+    let again = if upgrade.is_some() { None } else { Again::of(served, &head, &body) };
+    let Authorized { mut head, authorization, secrets } = authorize(head, &call, &limit).await?;
+    let way = Way { ours: if route.skip == 0 { "" } else { &served.ours }, asked: head.uri.clone(), secrets };
+    if let Some((ours, protocol)) = upgrade {
+        head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        head.headers.insert(UPGRADE, protocol.clone());
+        let upstream = upstream_of(&mut head, &call)?;
+        let sent = upstream.send_for_upgrade(Request::from_parts(head, body));
+        let answer = in_time(limit.bound(sent).await, &call)?;
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            call.answered(answer.status());
+            return Ok(tunnel::open(client, ours, answer, protocol, call));
+        }
+        let (answer, rejected) = read_ahead(answer, &call, &limit).await?;
+        if rejected {
+            connector.reject(&authorization, &challenge(answer.head.status, &answer.head.headers));
+        }
+        return Ok(deliver(answer, call, limit, &way));
+    }
+
+    let remake = || again.as_ref()?.at_once(served);
+    let retry = match &again {
+        Some(again) if again.idempotent => Retry::Remade(&remake),
+        _ => Retry::Never,
+    };
+    let answer = send(head, body, retry, &call, &limit).await?;
+    let (answer, rejected) = read_ahead(answer, &call, &limit).await?;
+    if rejected && let Some((answer, way)) = replay(&answer, &authorization, again, &way, &call, &limit).await
+    {
+        return Ok(deliver(answer, call, limit, &way));
+    }
+    Ok(deliver(answer, call, limit, &way))
+}
+
+/// Where the request goes at the upstream.
+fn upstream_uri(served: &Served, asked: &Uri, route: &Route) -> Result<Uri, Problem> {
+    let root = PathAndQuery::from_static("/");
+    let path =
+        below(served.connector.base_url().prefix(), asked.path_and_query().unwrap_or(&root), route.skip)?;
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(served.scheme.clone());
+    parts.authority = Some(served.authority.clone());
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).map_err(|_| {
+        Problem::refused(Refusal::Path, StatusCode::BAD_REQUEST, "the path is not valid in a URL")
+    })
+}
+
+/// The body as it goes on: as a stream, or in memory where a profile signs it, or where the call could come to be made
+/// once more.
+async fn taken(head: &mut Parts, body: Incoming, call: &Call, limit: &Rc<Limit>) -> Result<OutBody, Problem> {
+    let connector = &call.served().connector;
+    let (signed, rule) = (connector.reads_body(), connector.rejection());
+    if body.is_end_stream() {
+        if signed {
+            head.extensions.insert(BodyBytes(Bytes::new()));
+        }
+        return Ok(OutBody::Empty);
+    }
+    let length = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
+    let for_replay = length.is_some_and(|length| length <= rule.max_replay_body)
+        && rule.allows_replay(&head.method, Some(&Bytes::new()));
+    let most = match signed {
+        true => call.local().generation().limits().max_buffered_body,
+        false if for_replay => rule.max_replay_body,
+        false => {
+            let moves = Moves { limit: Rc::clone(limit), after: connector.timeout() };
+            return Ok(OutBody::Stream(body, Some(moves)));
+        }
+    };
+    let refuse = |status, detail: String| Err(Problem::refused(Refusal::Body, status, detail).and_close());
+    match limit.bound(Limited::new(body, most).collect()).await {
+        Some(Ok(collected)) => {
+            let bytes = collected.to_bytes();
+            if signed {
+                head.extensions.insert(BodyBytes(bytes.clone()));
+            }
+            Ok(OutBody::Bytes(bytes))
+        }
+        Some(Err(error)) if error.is::<LengthLimitError>() => refuse(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is signed, and longer than the {most} bytes that `max_buffered_body` allows"),
+        ),
+        Some(Err(_)) => {
+            refuse(StatusCode::BAD_REQUEST, "the body ended before its end, or is not framed right".into())
+        }
+        None => refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time".into()),
+    }
+}
+
+/// What it takes to make a call once more.
+struct Again {
+    /// As it was before it got its credential.
+    head: Parts,
+    body: Bytes,
+    idempotent: bool,
+    /// Whether the connector's rule allows a replay after a rejection.
+    replays: bool,
+}
+
+impl Again {
+    fn of(served: &Served, head: &Parts, body: &OutBody) -> Option<Self> {
+        let body = match body {
+            OutBody::Empty => Bytes::new(),
+            OutBody::Bytes(bytes) => bytes.clone(),
+            OutBody::Stream(..) => return None,
+        };
+        let idempotent = head.method.is_idempotent();
+        let replays = served.connector.rejection().allows_replay(&head.method, Some(&body));
+        (idempotent || replays).then(|| Self { head: head.clone(), body, idempotent, replays })
+    }
+
+    /// The same request, if its credential is to be had without waiting.
+    fn at_once(&self, served: &Served) -> Option<Request<OutBody>> {
+        let mut head = self.head.clone();
+        served.connector.try_authorize(&mut head)?;
+        Some(Request::from_parts(head, out(&self.body)))
+    }
+}
+
+fn out(body: &Bytes) -> OutBody {
+    if body.is_empty() { OutBody::Empty } else { OutBody::Bytes(body.clone()) }
+}
+
+/// A request with its credential.
+struct Authorized {
+    head: Parts,
+    authorization: Authorization,
+    /// The names of the query parameters that a profile placed.
+    secrets: Vec<String>,
+}
+
+async fn authorize(mut head: Parts, call: &Call, limit: &Limit) -> Result<Authorized, Problem> {
+    let connector = &call.served().connector;
+    if let Some(authorization) = connector.try_authorize(&mut head) {
+        return Ok(Authorized { head, authorization, secrets: Vec::new() });
+    }
+    let before = head.uri.clone();
+    let outcome = limit.bound(connector.authorize(&mut head)).await;
+    let late = outcome.is_none();
+    let outcome = outcome.unwrap_or_else(|| {
+        let seconds = connector.timeout().as_secs_f32();
+        Err(connector.error(Error::unavailable(format!("no credential within {seconds} s"))))
+    });
+    match outcome {
+        Ok(authorization) => {
+            let secrets = placed(&before, &head.uri);
+            Ok(Authorized { head, authorization, secrets })
+        }
+        Err(error) => {
+            call.stats().failed(error.kind());
+            Err(Problem::no_credential(&error, late))
+        }
+    }
+}
+
+/// The names of query parameters that are new.
+fn placed(before: &Uri, after: &Uri) -> Vec<String> {
+    fn pairs(uri: &Uri) -> impl Iterator<Item = &str> {
+        uri.query().into_iter().flat_map(|query| query.split('&'))
+    }
+    let new = pairs(after).filter(|pair| !pairs(before).any(|other| other == *pair));
+    new.map(|pair| pair.split('=').next().unwrap_or_default().to_owned()).collect()
+}
+
+fn upstream_of(head: &mut Parts, call: &Call) -> Result<Rc<super::upstream::Upstream>, Problem> {
+    let certificate = head.extensions.remove::<ClientCertificate>();
+    call.local().upstream(call.index(), certificate.as_ref()).map_err(|error| {
+        call.stats().failed(ErrorKind::Config);
+        Problem::no_credential(&call.served().connector.error(error), false)
+    })
+}
+
+async fn send(
+    mut head: Parts,
+    body: OutBody,
+    retry: Retry<'_>,
+    call: &Call,
+    limit: &Limit,
+) -> Result<Response<InBody>, Problem> {
+    let upstream = upstream_of(&mut head, call)?;
+    in_time(limit.bound(upstream.send(Request::from_parts(head, body), retry)).await, call)
+}
+
+fn in_time(
+    sent: Option<Result<Response<InBody>, UpstreamError>>,
+    call: &Call,
+) -> Result<Response<InBody>, Problem> {
+    sent.transpose()
+        .map_err(Some)
+        .and_then(|answer| answer.ok_or(None))
+        .map_err(|error| no_answer(error, call))
+}
+
+/// There is no answer: why, or that it took too long.
+fn no_answer(error: Option<UpstreamError>, call: &Call) -> Problem {
+    call.stats().unreachable(error.as_ref().is_none_or(UpstreamError::is_timeout));
+    error.map_or_else(
+        || {
+            let connector = &call.served().connector;
+            let seconds = connector.timeout().as_secs_f32();
+            Problem::late(format!("{} gave no answer within {seconds} s", connector.base_url().origin()))
+        },
+        |error| {
+            tracing::debug!(connector = call.connector(), kind = error.kind().as_str(), %error, "no answer");
+            Problem::no_answer(&error)
+        },
+    )
+}
+
+/// An answer of which the front of the body was read, where the connector's rule looks at bodies.
+struct Ahead {
+    head: http::response::Parts,
+    front: VecDeque<Bytes>,
+    rest: InBody,
+}
+
+/// Whether an answer means that the credential was rejected.
+async fn read_ahead(answer: Response<InBody>, call: &Call, limit: &Limit) -> Result<(Ahead, bool), Problem> {
+    let rule = call.served().connector.rejection();
+    let mut ahead = Ahead::unread(answer);
+    if !rule.matches_head(ahead.head.status, &ahead.head.headers) {
+        return Ok((ahead, false));
+    }
+    if !rule.reads_body() {
+        return Ok((ahead, true));
+    }
+    let mut seen = Vec::new();
+    while seen.len() < MOST_BODY {
+        match limit.bound(ahead.rest.frame()).await {
+            Some(Some(Ok(frame))) => {
+                if let Ok(bytes) = frame.into_data() {
+                    seen.extend_from_slice(&bytes);
+                    ahead.front.push_back(bytes);
+                }
+            }
+            Some(Some(Err(error))) => return Err(no_answer(Some(error), call)),
+            Some(None) => break,
+            None => return Err(no_answer(None, call)),
+        }
+    }
+    let rejected = rule.matches_body(&seen);
+    Ok((ahead, rejected))
+}
+
+/// The call made once more with another credential, if the connector's rule allows it and there is one. `None` when the
+/// first answer stands.
+async fn replay<'w>(
+    rejected: &Ahead,
+    authorization: &Authorization,
+    again: Option<Again>,
+    way: &'w Way<'w>,
+    call: &Call,
+    limit: &Limit,
+) -> Option<(Ahead, Way<'w>)> {
+    let connector = &call.served().connector;
+    let hope = connector.reject(authorization, &challenge(rejected.head.status, &rejected.head.headers));
+    let again = again.filter(|again| again.replays && hope)?;
+    let Authorized { head, secrets, .. } = authorize(again.head, call, limit).await.ok()?;
+    call.stats().replayed();
+    let way = Way { ours: way.ours, asked: head.uri.clone(), secrets };
+    let retry = if again.idempotent { Retry::Idempotent } else { Retry::Never };
+    let answer = send(head, out(&again.body), retry, call, limit).await.ok()?;
+    Some((Ahead::unread(answer), way))
+}
+
+/// How a call went, for addresses in its answer.
+struct Way<'a> {
+    /// What of our path named the connector.
+    ours: &'a str,
+    asked: Uri,
+    secrets: Vec<String>,
+}
+
+impl Ahead {
+    fn unread(answer: Response<InBody>) -> Self {
+        let (head, rest) = answer.into_parts();
+        Self { head, front: VecDeque::new(), rest }
+    }
+}
+
+/// The upstream's answer, as the client gets it.
+fn deliver(answer: Ahead, call: Call, limit: Rc<Limit>, way: &Way<'_>) -> Response<AnswerBody> {
+    let Ahead { mut head, front, rest } = answer;
+    inbound::strip_answer(&mut head.headers);
+    if head.headers.contains_key(LOCATION) || head.headers.contains_key(CONTENT_LOCATION) {
+        let base = call.served().connector.base_url();
+        location::map_back(&mut head.headers, base, way.ours, &way.asked, &way.secrets);
+    }
+    head.version = Version::HTTP_11;
+    call.answered(head.status);
+    let idle_timeout = call.served().connector.serve().idle_timeout;
+    limit.restart(idle_timeout);
+    let passing = Passing { front, rest, idle: limit, idle_timeout, call };
+    Response::from_parts(head, AnswerBody::Upstream(Box::new(passing)))
+}
+
+/// What the access log says of a request, where somebody listens.
+struct AccessLog(Option<(http::Method, String, Instant)>);
+
+impl AccessLog {
+    fn of(request: &Request<Incoming>, began: Instant) -> Self {
+        let wanted = tracing::enabled!(target: ACCESS, tracing::Level::INFO);
+        // Without the query, in which clients put what nobody should read.
+        Self(wanted.then(|| (request.method().clone(), request.uri().path().to_owned(), began)))
+    }
+
+    fn answered(self, served: &Served, status: StatusCode) {
+        let Some((method, path, began)) = self.0 else { return };
+        let (connector, status) = (served.connector.name(), status.as_u16());
+        let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
+        tracing::info!(target: ACCESS, connector, %method, path, status, milliseconds);
+    }
+}
+
+/// The target of the access log's events.
+const ACCESS: &str = "countersign::access";

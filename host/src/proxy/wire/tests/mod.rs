@@ -1,0 +1,4 @@
+mod corpus;
+mod guarded;
+mod properties;
+mod server;

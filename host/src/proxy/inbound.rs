@@ -101,8 +101,14 @@ fn fate(name: &str) -> Fate {
         | "upgrade" => Fate::Connection,
         "authorization" | "cookie" => Fate::Client,
         // What it says of where it comes from.
-        "client-ip" | "cf-connecting-ip" | "forwarded" | "true-client-ip" | "via" | "x-client-ip"
-        | "x-cluster-client-ip" | "x-real-ip" => Fate::Client,
+        "client-ip"
+        | "cf-connecting-ip"
+        | "forwarded"
+        | "true-client-ip"
+        | "via"
+        | "x-client-ip"
+        | "x-cluster-client-ip"
+        | "x-real-ip" => Fate::Client,
         // Some servers take these for the path, which would lead out of the connector's prefix.
         "x-original-uri" | "x-original-url" | "x-rewrite-url" => Fate::Client,
         _ if name.starts_with("x-forwarded-") => Fate::Client,

@@ -17,6 +17,7 @@ mod local;
 mod location;
 mod problem;
 mod route;
+mod secrets;
 mod serve;
 mod service_manager;
 pub(crate) mod stats;

@@ -87,7 +87,7 @@ fn admit(
         return Err(Problem::of_fault(fault));
     }
     let entrance = client.entrance(local.generation()).ok_or_else(|| {
-        let detail = "the configuration has this listener no more";
+        let detail = "the configuration has this listener no more, or not for this user";
         Problem::refused(Refusal::Host, StatusCode::MISDIRECTED_REQUEST, detail).and_close()
     })?;
     refuse_web_pages(request.headers())?;
@@ -412,6 +412,7 @@ fn deliver(answer: Ahead, call: Call, limit: Rc<Limit>, way: &Way<'_>) -> Respon
     call.answered(head.status);
     let idle_timeout = call.served().connector.serve().idle_timeout;
     limit.restart(idle_timeout);
+    call.client().passes(&limit);
     let passing = Passing { front, rest, idle: limit, idle_timeout, call };
     Response::from_parts(head, AnswerBody::Upstream(Box::new(passing)))
 }

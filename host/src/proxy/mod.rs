@@ -26,5 +26,8 @@ mod upstream;
 mod wire;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use serve::{Overrides, Proxy};
 pub(crate) use service_manager::ServiceManager;

@@ -103,7 +103,7 @@ impl Proxy {
         let mut doors = Doors::new(std::mem::take(&mut overrides.inherited));
         let opened = doors.open(&host, &config)?;
         let admin = config.admin.as_ref().map(|listen| admin_on(listen, &doors, &config)).transpose()?;
-        let generation = Generation::new(host, &config, &opened)?;
+        let generation = Generation::new(host, &config, &opened, None)?;
         let shared = Arc::new(Shared {
             generation: ArcSwap::from_pointee(generation),
             number: AtomicU64::new(1),
@@ -159,7 +159,8 @@ impl Proxy {
     fn replace(&self, host: Host) -> Result<(), Findings> {
         let config = serve_config(&host, &self.state.path, &self.overrides)?;
         let opened = self.state.doors().open(&host, &config)?;
-        let generation = Generation::new(host, &config, &opened)?;
+        let before = self.state.shared.generation.load_full();
+        let generation = Generation::new(host, &config, &opened, Some(&before))?;
         self.state.shared.generation.store(Arc::new(generation));
         self.state.shared.number.fetch_add(1, Ordering::Release);
         self.enter(opened, &config)?;
@@ -221,6 +222,17 @@ impl Proxy {
     /// Where it listens, as a person reads it: with the port that the system chose where none was given.
     pub fn listeners(&self) -> Vec<String> {
         self.state.doors().all().iter().map(|door| door.address()).collect()
+    }
+
+    /// Connections of clients.
+    #[cfg(test)]
+    pub(super) fn connections(&self) -> usize {
+        self.state.shared.connections.load(Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    pub(super) fn generation(&self) -> Arc<Generation> {
+        self.state.shared.generation.load_full()
     }
 
     /// How long calls under way have when it ends.

@@ -211,3 +211,40 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    /// What is wanted of a client that sent this and nothing more, so many seconds after that.
+    async fn wanted(sent: &str, seconds: &[u64]) -> Vec<Order> {
+        let client = Client::new(0, None);
+        let (mut theirs, ours) = duplex(1024);
+        theirs.write_all(sent.as_bytes()).await.unwrap();
+        let mut guarded = Guarded::new(ours, WireLimits::default(), Arc::clone(&client.wire));
+        let _ = tokio::time::timeout(Duration::from_millis(20), guarded.read(&mut [0; 1024])).await;
+        let (now, limits) = (Instant::now(), ServeLimits::default());
+        client.look(now, &limits);
+        let look = |seconds: &u64| {
+            client.look(now + Duration::from_secs(*seconds), &limits);
+            client.order.get()
+        };
+        seconds.iter().map(look).collect()
+    }
+
+    #[tokio::test]
+    async fn whoever_takes_too_long_is_let_go() {
+        use Order::{Close, Finish, GoOn};
+        let head = "GET / HTTP/1.1\r\nHost: a\r\n";
+        assert_eq!(wanted(head, &[9, 10]).await, [GoOn, Close]);
+        // Between two requests: asked to finish, and then, if the end of an answer is still not taken, not asked.
+        assert_eq!(wanted(&format!("{head}\r\n"), &[74, 75, 84, 85]).await, [GoOn, Finish, Finish, Close]);
+        // In the midst of a body that nobody reads any more.
+        let body = format!("{head}Content-Length: 9\r\n\r\nx");
+        assert_eq!(wanted(&body, &[9, 10]).await, [GoOn, Close]);
+    }
+}

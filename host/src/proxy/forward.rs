@@ -134,8 +134,9 @@ async fn forward(
         head.headers.insert(UPGRADE, protocol.clone());
         let upstream = upstream_of(&mut head, &call)?;
         let sent = upstream.send_for_upgrade(Request::from_parts(head, body));
-        let answer = in_time(limit.bound(sent).await, &call)?;
+        let mut answer = in_time(limit.bound(sent).await, &call)?;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            way.secrets.conceal(answer.headers_mut());
             call.answered(answer.status());
             return Ok(tunnel::open(client, ours, answer, protocol, call));
         }
@@ -192,7 +193,7 @@ async fn taken(head: &mut Parts, body: Incoming, call: &Call, limit: &Rc<Limit>)
         true => call.local().generation().limits().max_buffered_body,
         false if for_replay => rule.max_replay_body,
         false => {
-            let moves = Moves { limit: Rc::clone(limit), after: connector.timeout() };
+            let moves = Moves { limit: Rc::clone(limit) };
             return Ok(OutBody::Stream(body, Some(moves)));
         }
     };
@@ -405,9 +406,7 @@ fn deliver(answer: Ahead, call: Call, limit: Rc<Limit>, way: &Way<'_>) -> Respon
         let base = call.served().connector.base_url();
         location::map_back(&mut head.headers, base, way.ours, &way.asked, way.secrets.query());
     }
-    if !way.secrets.is_empty() {
-        way.secrets.conceal(&mut head.headers);
-    }
+    way.secrets.conceal(&mut head.headers);
     head.version = Version::HTTP_11;
     call.answered(head.status);
     let idle_timeout = call.served().connector.serve().idle_timeout;

@@ -47,7 +47,7 @@ impl Secrets {
         names
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.query.is_empty() && self.cookies.is_empty()
     }
 
@@ -59,6 +59,9 @@ impl Secrets {
     /// Takes them out of an answer's fields: parameters out of addresses, and whole values in which one is said in
     /// another way. A cookie by which the upstream renews a placed one is the credential, too.
     pub(crate) fn conceal(&self, headers: &mut HeaderMap) {
+        if self.is_empty() {
+            return;
+        }
         let told = |name: &&HeaderName| {
             headers.get_all(*name).iter().any(|value| self.concealed(name, value).as_ref() != Some(value))
         };

@@ -60,18 +60,25 @@ pub(crate) struct Served {
     pub(crate) scheme: Scheme,
     pub(crate) authority: Authority,
     pub(crate) host: HeaderValue,
-    pub(crate) under_way: AtomicUsize,
+    /// Calls under way, of the configurations before, too.
+    pub(crate) under_way: Arc<AtomicUsize>,
     pub(crate) tls: Option<(Trust, Tls)>,
     /// The proxy on the way to the upstream.
     pub(crate) proxy: Option<upstream::Proxy>,
 }
 
 impl Generation {
-    /// What a running configuration means to those who come in by `doors`.
+    /// What a running configuration means to those who come in by `doors`. Calls that are under way in the one `before`
+    /// count against its limits.
     ///
     /// # Errors
     /// What cannot be served: a token file, a certificate authority, an inherited socket that nobody may use.
-    pub(crate) fn new(host: Host, config: &ServeConfig, doors: &[Arc<Door>]) -> Result<Self, Findings> {
+    pub(crate) fn new(
+        host: Host,
+        config: &ServeConfig,
+        doors: &[Arc<Door>],
+        before: Option<&Self>,
+    ) -> Result<Self, Findings> {
         let mut names = HashMap::new();
         let mut connectors = Vec::new();
         let mut trusts = Trusts::default();
@@ -79,8 +86,11 @@ impl Generation {
             let connector = host
                 .connector(name)
                 .map_err(|error| Findings::from(config.site.finding_at("", error.to_string())))?;
-            let served = Served::new(connector, &mut trusts)
+            let mut served = Served::new(connector, &mut trusts)
                 .map_err(|error| Findings::from(config.site.finding_at("", error.to_string())))?;
+            if let Some(before) = before.and_then(|before| Some(before.served(before.of_name(name)?))) {
+                served.under_way = Arc::clone(&before.under_way);
+            }
             names.insert(name.into(), connectors.len());
             connectors.push(Arc::new(served));
         }
@@ -201,7 +211,7 @@ impl Served {
             scheme,
             authority,
             host,
-            under_way: AtomicUsize::new(0),
+            under_way: Arc::default(),
             tls,
             connector,
         })

@@ -63,8 +63,10 @@ fn mapped(location: &str, base: &BaseUrl, ours: &str, asked: &Uri, secrets: &[St
         return Some(Mapped::Same);
     } else {
         let path = asked.path();
-        let folder = &path[..=path.rfind('/')?];
-        format!("{}{folder}{location}", base.origin()).parse().ok()?
+        // A query alone, or nothing, is about the same path (RFC 3986 §5.2.2).
+        let same = location.is_empty() || location.starts_with('?');
+        let start = if same { path } else { &path[..=path.rfind('/')?] };
+        format!("{}{start}{location}", base.origin()).parse().ok()?
     };
     let query = without(absolute.query(), secrets);
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
@@ -130,6 +132,8 @@ mod tests {
             ("/api/a/?x=1&key=s3cret", "/orders/a/?x=1"),
             ("/api/a/?key=s3cret", "/orders/a/"),
             ("c?key=s3cret", "/orders/a/c"),
+            ("?key=s3cret&page=2", "/orders/a/b?page=2"),
+            ("#top", "/orders/a/b#top"),
             ("https://elsewhere.example/?key=s3cret&y", "https://elsewhere.example/?y"),
         ] {
             assert_eq!(map(location, base, "/orders", &["key"]).as_deref(), Some(expected), "{location}");

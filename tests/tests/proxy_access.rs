@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use countersign_tests::client::{Answer, Client, call};
+use countersign_tests::client::{Client, call};
 use countersign_tests::fault::{FaultServer, Reply};
 use countersign_tests::folder::Folder;
 use countersign_tests::proxy::Serve;
@@ -31,11 +31,6 @@ header = "X-Key"
     )
 }
 
-fn get(serve: &Serve, path: &str, fields: &str) -> Answer {
-    let address = serve.address();
-    call(address, format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{fields}\r\n"))
-}
-
 const TOKEN: &str = "listen = \"127.0.0.1:0\"\naccess = \"token\"";
 const ANY: &str = "listen = \"127.0.0.1:0\"\naccess = \"any-local-process\"";
 
@@ -58,15 +53,15 @@ fn who_has_no_token_gets_nothing_and_learns_nothing() {
         format!("X-Authorization: Bearer {token}\r\n"),
         format!("Cookie: token={token}\r\n"),
     ] {
-        let answer = get(&serve, "/orders/1", &fields);
+        let answer = serve.get("/orders/1", &fields);
         let problem = answer.problem(401);
         assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"countersign\""), "{fields}");
         assert_eq!(problem["kind"], "access", "{fields}");
         // Not even which connectors there are.
-        let other = get(&serve, "/nothing/1", &fields);
+        let other = serve.get("/nothing/1", &fields);
         assert_eq!((other.status, other.body), (401, answer.body), "{fields}");
     }
-    assert_eq!(get(&serve, &format!("/orders/1?access_token={token}"), "").status, 401);
+    assert_eq!(serve.get(&format!("/orders/1?access_token={token}"), "").status, 401);
     assert_eq!(api.count(), 0);
 }
 
@@ -85,7 +80,7 @@ fn who_has_the_token_gets_in_and_the_token_goes_no_further() {
         format!("Authorization: Basic eDp5\r\nAuthorization: Bearer {token}\r\n"),
         format!("Authorization: Bearer {token}\r\nProxy-Authorization: Bearer {token}\r\n"),
     ] {
-        assert_eq!(get(&serve, "/orders/1", &fields).status, 204, "{fields}");
+        assert_eq!(serve.get("/orders/1", &fields).status, 204, "{fields}");
     }
     for request in api.requests() {
         assert_eq!(request.header("x-key"), Some("of-the-connector"));
@@ -119,10 +114,10 @@ fn a_connectors_own_listener_asks_for_the_token_too() {
     let api = FaultServer::start([Reply::status(204)]);
     let folder = Folder::new();
     let serve = Serve::start(&folder, &toml(&api, "access = \"token\"", "listen = \"127.0.0.1:0\""));
-    assert_eq!(get(&serve, "/1", "").status, 401);
+    assert_eq!(serve.get("/1", "").status, 401);
     assert_eq!(api.count(), 0);
     let token = format!("Authorization: Bearer {}\r\n", serve.token());
-    assert_eq!(get(&serve, "/1", &token).status, 204);
+    assert_eq!(serve.get("/1", &token).status, 204);
     assert_eq!(api.requests()[0].target, "/api/1");
 }
 
@@ -131,7 +126,7 @@ fn any_local_process_gets_in_where_that_was_said() {
     let api = FaultServer::start([Reply::status(204)]);
     let folder = Folder::new();
     let serve = Serve::start(&folder, &toml(&api, ANY, ""));
-    assert_eq!(get(&serve, "/orders/1", "").status, 204);
+    assert_eq!(serve.get("/orders/1", "").status, 204);
     assert!(!folder.path().join("countersign.token").exists());
 }
 
@@ -264,7 +259,7 @@ fn what_a_web_page_could_send_is_refused() {
         "Origin:\r\n".into(),
         "Connection: Origin\r\nOrigin: https://evil.example\r\n".into(),
     ] {
-        let problem = get(&serve, "/orders/1", &fields).problem(403);
+        let problem = serve.get("/orders/1", &fields).problem(403);
         assert_eq!(problem["kind"], "origin", "{fields}");
     }
     let address = serve.address();

@@ -111,6 +111,29 @@ fn what_belongs_to_the_clients_connection_and_its_own_credentials_go_no_further(
 }
 
 #[test]
+fn what_belongs_to_the_upstreams_connection_comes_no_further() {
+    let api = FaultServer::start([Reply::status(200)
+        .header("Connection", "keep-alive, X-Hop")
+        .header("X-Hop", "1")
+        .header("Keep-Alive", "timeout=5")
+        .header("Proxy-Authenticate", "Basic")
+        .header("Alt-Svc", "h2=\":443\"")
+        .header("Upgrade", "h2c")
+        .header("Set-Cookie", "a=1")
+        .header("Set-Cookie", "b=2")
+        .header("WWW-Authenticate", "Bearer")
+        .header("Date", "Tue, 15 Nov 1994 08:12:31 GMT")
+        .body("ok")]);
+    let folder = Folder::new();
+    let serve = Serve::start(&folder, &keyed(&api, ""));
+    let answer = serve.get("/orders/1", "");
+    let mut names: Vec<_> = answer.headers.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["content-length", "date", "set-cookie", "set-cookie", "www-authenticate"]);
+    assert_eq!(answer.header("date"), Some("Tue, 15 Nov 1994 08:12:31 GMT"));
+}
+
+#[test]
 fn what_the_operator_lets_pass_goes_on() {
     let api = FaultServer::start([Reply::status(204)]);
     let folder = Folder::new();

@@ -113,7 +113,7 @@ fn an_upstream_sees_the_beginning_of_a_body_before_its_end_is_sent() {
 }
 
 const LARGE: usize = 64 << 20;
-const BLOCK: [u8; 64 << 10] = [b'x'; 64 << 10];
+static BLOCK: [u8; 64 << 10] = [b'x'; 64 << 10];
 
 /// How much of the proxy's memory large bodies may take, whatever their size.
 const FLAT: usize = 6 << 20;
@@ -144,7 +144,7 @@ fn a_large_body_takes_no_more_memory_than_a_small_one() {
         client.send(request(&serve, "POST", &format!("Content-Length: {size}\r\n")));
         let mut most = 0;
         for block in 0..size / BLOCK.len() {
-            client.send(BLOCK);
+            client.send(&BLOCK[..]);
             if block % 16 == 0 {
                 most = most.max(serve.resident());
             }
@@ -382,7 +382,7 @@ fn an_answer_that_comes_before_the_body_ends_reaches_the_client() {
     });
     let mut client = Client::connect(serve.address());
     client.send(request(&serve, "POST", &format!("Content-Length: {LARGE}\r\n")));
-    client.send(BLOCK);
+    client.send(&BLOCK[..]);
     let answer = client.answer();
     assert_eq!((answer.status, answer.text()), (413, "too large".into()));
     // The rest of the body is not taken for a request.

@@ -174,6 +174,8 @@ mod tests {
             ("/api/a/?key=s3cret", "/orders/a/"),
             ("c?key=s3cret", "/orders/a/c"),
             ("?page=2&key=s3cret", "/orders/a/b?page=2"),
+            ("?key=s3cret&page=2", "/orders/a/b?page=2"),
+            ("#top", "/orders/a/b#top"),
             ("https://elsewhere.example/?key=s3cret&y", "https://elsewhere.example/?y"),
         ] {
             assert_eq!(map(location, base, "/orders", &["key"]).as_deref(), Some(expected), "{location}");

@@ -194,7 +194,7 @@ mod tests {
                 "/x%5c..%5cadmin",
                 "//evil.example/x",
                 "/x/%2e",
-                "/..%00/x/../y",
+                "/..%00/x",
             ] {
                 let asked = format!("/orders{rest}");
                 assert_eq!(below_text(prefix, &asked, 7), None, "{prefix} {asked}");

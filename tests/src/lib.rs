@@ -3,7 +3,8 @@
 //! Here live: real ones, started on free ports of 127.0.0.1 in folders of their own and ended with the test
 //! ([`nginx`], [`apache`], [`oidc_provider`]); our own ones, which misbehave on demand or verify strictly
 //! ([`fault`], [`jwt_api`]); throw-away keys and certificates ([`keys`], [`tls`]); the secret that must not be
-//! seen ([`canary`]); a configuration's folder and its host ([`folder`]), plugin files and the program ([`built`]).
+//! seen ([`canary`]); a configuration's folder and its host ([`folder`]), plugin files and the program ([`built`]), and the program as
+//! it serves ([`proxy`]).
 //! Not here: tests, which are in `tests/tests/`.
 //!
 //! This is test code: what cannot be set up panics, with words that say how to mend it.
@@ -20,5 +21,6 @@ pub mod keys;
 pub mod nginx;
 pub mod oidc_provider;
 pub mod program;
+pub mod proxy;
 pub mod service;
 pub mod tls;

@@ -18,6 +18,8 @@ pub mod folder;
 pub mod http1;
 pub mod jwt_api;
 pub mod keys;
+pub mod ledger;
+pub mod load;
 pub mod nginx;
 pub mod oidc_provider;
 pub mod program;

@@ -15,6 +15,7 @@ pub mod canary;
 pub mod echo;
 pub mod fault;
 pub mod folder;
+pub mod front;
 pub mod http1;
 pub mod jwt_api;
 pub mod keys;

@@ -35,7 +35,11 @@ pub(super) async fn run(
         tokio::select! {
             _ = end.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(&proxy, &manager, &mut last).await,
+            _ = hang_up.recv() => {
+                // Who asks is told, also what was said before.
+                last = None;
+                reload(&proxy, &manager, &mut last).await;
+            }
             () = beat(&mut watchdog) => manager.alive(),
             _ = look.tick() => {
                 if proxy.host().config_changed() {

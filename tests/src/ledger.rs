@@ -17,6 +17,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 
 /// What was seen, by all that share it.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +67,8 @@ impl Book {
 
 /// A server that writes into a book. `POST /token` issues a token (RFC 6749 §4.4); every other call needs one, and is
 /// answered with its own `X-Id`, in a header and as the body;
-/// only calls that have one stand in the book. Below `/slow/` the answer's second half comes a second after
+/// only calls that have one stand in the book. Below `/late/` it thinks for
+/// a moment, and below `/slow/` the answer's second half comes a second after
 /// its first.
 #[derive(Debug)]
 pub struct Ledger {
@@ -74,6 +76,7 @@ pub struct Ledger {
     book: Book,
     lifetime: Duration,
     runtime: Option<Runtime>,
+    hang_up: Arc<Notify>,
 }
 
 impl Ledger {
@@ -81,7 +84,8 @@ impl Ledger {
     pub fn start(book: &Book, lifetime: Duration) -> Self {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = socket.local_addr().unwrap();
-        let mut ledger = Self { address, book: book.clone(), lifetime, runtime: None };
+        let mut ledger =
+            Self { address, book: book.clone(), lifetime, runtime: None, hang_up: Arc::default() };
         ledger.serve(socket);
         ledger
     }
@@ -98,6 +102,11 @@ impl Ledger {
         }
     }
 
+    /// Ends all connections, in the middle of whatever they were about, and goes on listening.
+    pub fn hang_up(&self) {
+        self.hang_up.notify_waiters();
+    }
+
     /// Starts it again where it was.
     pub fn restart(&mut self) {
         let socket = TcpListener::bind(self.address).unwrap();
@@ -108,16 +117,16 @@ impl Ledger {
         socket.set_nonblocking(true).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let (book, lifetime) = (self.book.clone(), self.lifetime);
+        let (book, lifetime, hang_up) = (self.book.clone(), self.lifetime, Arc::clone(&self.hang_up));
         runtime.spawn(async move {
             let socket = tokio::net::TcpListener::from_std(socket).unwrap();
             while let Ok((stream, _)) = socket.accept().await {
-                let book = book.clone();
+                let (book, hang_up) = (book.clone(), Arc::clone(&hang_up));
                 tokio::spawn(async move {
                     let answer = service_fn(|request| answer(book.clone(), lifetime, request));
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), answer)
-                        .await;
+                    let serving = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), answer);
+                    tokio::select! { _ = serving => {}, () = hang_up.notified() => {} }
                 });
             }
         });
@@ -152,7 +161,7 @@ async fn answer(
         return Ok(answer.body(whole(token.to_string())).unwrap());
     }
     let id = text("x-id").unwrap_or_default().to_owned();
-    let slow = request.uri().path().contains("/slow/");
+    let [slow, late] = ["/slow/", "/late/"].map(|part| request.uri().path().contains(part));
     {
         let mut entries = book.entries();
         let token = text(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
@@ -166,6 +175,9 @@ async fn answer(
         }
     }
     let _ = request.into_body().collect().await;
+    if late {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let body = if slow { halves(id.clone()) } else { whole(id.clone()) };
     Ok(Response::builder().header("x-id", id).body(body).unwrap())
 }

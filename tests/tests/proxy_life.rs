@@ -55,9 +55,13 @@ impl Scene {
 
     /// The configuration: the connector `orders`, and more connectors of these names.
     fn toml(&self, more: &[&str]) -> String {
+        // Calls may be made again when the API refuses their token, whatever they are; not for any other reason.
         let connector = |name: &str| {
-            let url = self.api.url("/api");
-            format!("[connectors.{name}]\nbase_url = \"{url}\"\nprofile = \"token\"\ntimeout = \"5s\"\n")
+            format!(
+                "[connectors.{name}]\nbase_url = \"{}\"\nprofile = \"token\"\ntimeout = \"5s\"\n\
+                 rejection = {{ replay = \"always\" }}\n",
+                self.api.url("/api")
+            )
         };
         let more: String = more.iter().map(|name| connector(name)).collect();
         format!(

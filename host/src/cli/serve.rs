@@ -35,7 +35,11 @@ pub(super) async fn run(
         let is_due = tokio::select! {
             _ = end.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => true,
+            _ = hang_up.recv() => {
+                // Who asks is told, also what was said before.
+                last = None;
+                true
+            }
             () = beat(&mut watchdog, &manager) => false,
             _ = look.tick() => proxy.host().config_changed(),
         };

@@ -25,6 +25,9 @@ pub(super) async fn run(
     let host = start(config).await?;
     let proxy = Proxy::start(host, config, overrides)?;
     say(&format!("listening on {}", proxy.listeners().join(", ")));
+    if let Some(file) = proxy.token_file() {
+        say(&format!("clients send `Authorization: Bearer …` with the token in {}", file.display()));
+    }
     manager.ready(&format!("serving {} connectors", proxy.host().connectors().len()));
 
     let mut watchdog = manager.watchdog().map(tokio::time::interval);

@@ -268,7 +268,7 @@ async fn authorize(mut head: Parts, call: &Call, limit: &Limit) -> Result<Author
     let late = outcome.is_none();
     let outcome = outcome.unwrap_or_else(|| {
         let seconds = connector.timeout().as_secs_f32();
-        Err(connector.error(Error::unavailable(format!("no credential within {seconds} s"))))
+        Err(connector.error_of_waiting(Error::unavailable(format!("no credential within {seconds} s"))))
     });
     match outcome {
         Ok(authorization) => {

@@ -128,8 +128,9 @@ impl Generation {
                 let token = match token {
                     Some(token) => Arc::clone(token),
                     none => {
-                        let opened =
-                            Token::open(&config.token_file).map_err(|error| wrong(error.to_string()))?;
+                        let opened = Token::open(&config.token_file).map_err(|error| {
+                            Findings::from(config.site.finding_at("token_file", error.to_string()))
+                        })?;
                         Arc::clone(none.insert(Arc::new(opened)))
                     }
                 };
@@ -142,9 +143,8 @@ impl Generation {
             }
             (Some(address), Some(config::Access::AnyLocalProcess)) => {
                 return Err(wrong(format!(
-                    "{} is {address}, which other machines can reach, and `access` lets in every process; \
-                     use `access = \"token\"` or a loopback address",
-                    door.listen
+                    "{address} can be reached from other machines, but `access` is `any-local-process`; \
+                     use `access = \"token\"` or a loopback address"
                 )));
             }
             (Some(_), None) => {

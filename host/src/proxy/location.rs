@@ -70,7 +70,7 @@ fn mapped(location: &str, base: &BaseUrl, ours: &str, asked: &Uri, secrets: &[St
     let covered = base.covers(&absolute).then(|| &absolute.path()[base.prefix().len()..]);
     let text = match covered {
         // What begins with two slashes would be taken for another host's, and we take no such path.
-        Some(rest) if !rest.starts_with("//") => {
+        Some(rest) if !rest.starts_with("//") && !rest.starts_with("/\\") => {
             let slash = if ours.is_empty() && rest.is_empty() { "/" } else { "" };
             format!("{ours}{slash}{rest}{query}{fragment}")
         }
@@ -82,11 +82,10 @@ fn mapped(location: &str, base: &BaseUrl, ours: &str, asked: &Uri, secrets: &[St
     Some(Mapped::To(text))
 }
 
-/// Whether a relative address has `.` or `..` segments: those count from the upstream's root, which is not ours. Taken as
+/// Whether a relative address has `.` or `..` segments in some reading: those count from the upstream's root, which is not ours. Taken as
 /// it is, it could lead from one connector to another.
 fn has_dots(location: &str) -> bool {
-    let path = location.split('?').next().unwrap_or_default();
-    path.split('/').any(|segment| matches!(segment, "." | ".."))
+    crate::connector::has_dot_segments(location.split('?').next().unwrap_or_default())
 }
 
 /// A relative address as a path from the root (RFC 3986 §5.2).
@@ -152,6 +151,7 @@ mod tests {
             ("..", "/orders/"),
             ("../../crm/42", "https://orders.example/crm/42"),
             ("../../../../crm", "https://orders.example/crm"),
+            ("%2e%2e/%2E./crm", "https://orders.example/api/a/%2e%2e/%2E./crm"),
             ("/login", "https://orders.example/login"),
             ("/apis/x", "https://orders.example/apis/x"),
             ("https://orders.example/api/../admin", "https://orders.example/api/../admin"),
@@ -164,6 +164,8 @@ mod tests {
         assert_eq!(map("https://orders.example/x", "https://orders.example", "", &[]).as_deref(), Some("/x"));
         let slashes = "https://orders.example//evil.example/x";
         assert_eq!(map(slashes, "https://orders.example", "", &[]).as_deref(), Some(slashes));
+        let slashes = "https://orders.example/\\evil.example/x";
+        assert_eq!(map(slashes, "https://orders.example", "", &[]).as_deref(), Some(slashes));
     }
 
     #[test]
@@ -173,6 +175,7 @@ mod tests {
             ("/api/a/?x=1&key=s3cret", "/orders/a/?x=1"),
             ("/api/a/?key=s3cret", "/orders/a/"),
             ("c?key=s3cret", "/orders/a/c"),
+            ("?page=2&key=s3cret", "/orders/a/b?page=2"),
             ("?key=s3cret&page=2", "/orders/a/b?page=2"),
             ("#top", "/orders/a/b#top"),
             ("https://elsewhere.example/?key=s3cret&y", "https://elsewhere.example/?y"),

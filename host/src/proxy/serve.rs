@@ -231,6 +231,15 @@ impl Proxy {
         tokio::time::timeout(within, all).await.is_ok()
     }
 
+    /// The file with the token that clients send, if one of the listeners wants it.
+    pub fn token_file(&self) -> Option<PathBuf> {
+        let generation = self.state.shared.generation.load();
+        let wants = self.state.doors().all().iter().any(|door| {
+            generation.entrance(door.id).is_some_and(|entrance| matches!(entrance.access, Access::Token(_)))
+        });
+        generation.host().serve().filter(|_| wants).map(|config| config.token_file.clone())
+    }
+
     /// What it serves now.
     pub fn host(&self) -> Host {
         self.state.shared.generation.load().host().clone()

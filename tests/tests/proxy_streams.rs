@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use countersign_tests::client::Client;
 use countersign_tests::fault::{FaultServer, Reply};
@@ -424,6 +424,7 @@ fn a_stream_on_which_nothing_moves_is_ended() {
         stream.get_mut().write_all(answer.as_bytes()).unwrap();
         let _ = stream.read(&mut [0]);
     });
+    let began = Instant::now();
     let mut client = Client::connect(serve.address());
     client.send(request(&serve, "GET", ""));
     assert_eq!(client.head().status, 200);
@@ -434,4 +435,5 @@ fn a_stream_on_which_nothing_moves_is_ended() {
     client.send(request(&serve, "GET", WEBSOCKET));
     assert_eq!(client.head().status, 101);
     assert_eq!(client.rest(), b"");
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
 }

@@ -10,8 +10,12 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::built;
+use crate::client::{Answer, call};
 use crate::folder::Folder;
 use crate::service::Service;
+
+/// The beginning of a configuration that every local process may use, on a port that the system chooses.
+pub const OPEN: &str = "[serve]\nlisten = \"127.0.0.1:0\"\naccess = \"any-local-process\"\n";
 
 /// How long the proxy may take to listen, to say something, or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -88,6 +92,42 @@ impl Serve {
     /// The URL of a path, which begins with `/`, at the first TCP listener.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address())
+    }
+
+    /// Calls through the first TCP listener, on a connection of its own. `fields` are more fields, each with its line end.
+    ///
+    /// # Panics
+    /// If there is no answer.
+    #[track_caller]
+    pub fn call(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
+        let address = self.address();
+        let length = match body.len() {
+            0 => String::new(),
+            length => format!("Content-Length: {length}\r\n"),
+        };
+        call(address, format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{fields}{length}\r\n{body}"))
+    }
+
+    /// The same with a body in chunks, so that nobody knows its length beforehand.
+    ///
+    /// # Panics
+    /// If there is no answer.
+    #[track_caller]
+    pub fn call_chunked(&self, method: &str, path: &str, chunks: &[&str]) -> Answer {
+        let chunks: String = chunks.iter().map(|chunk| format!("{:x}\r\n{chunk}\r\n", chunk.len())).collect();
+        let address = self.address();
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        call(address, format!("{head}{chunks}0\r\n\r\n"))
+    }
+
+    /// A `GET` through the first TCP listener.
+    ///
+    /// # Panics
+    /// If there is no answer.
+    #[track_caller]
+    pub fn get(&self, path: &str, fields: &str) -> Answer {
+        self.call("GET", path, fields, "")
     }
 
     /// The URL of a path where health, metrics and status are told, for `admin = "127.0.0.1:0"`.

@@ -114,7 +114,7 @@ impl Claims {
             match piece {
                 Piece::Json(text) => json.extend_from_slice(text),
                 Piece::Text { template, path, may_be_empty } => {
-                    let text = template.render(caller).map_err(|error| error.at(path.as_str()))?;
+                    let text = template.fill(caller).map_err(|error| error.at(path.as_str()))?;
                     if text.is_empty() && !may_be_empty {
                         return Err(Error::config("comes out empty for this caller").at(path.as_str()));
                     }

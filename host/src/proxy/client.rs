@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -103,7 +105,13 @@ impl Client {
         drop(local);
         let service = service_fn(|request: hyper::Request<Incoming>| {
             let (client, worker) = (Rc::clone(&self), Rc::clone(&worker));
-            async move { Ok::<_, Infallible>(forward::answer(&worker, &client, request).await) }
+            async move {
+                let mut answer = forward::answer(&worker, &client, request).await;
+                if worker.is_draining() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(answer)
+            }
         });
         let mut connection = pin!(http.serve_connection(io, service).with_upgrades());
         std::future::poll_fn(|cx| {
@@ -166,7 +174,9 @@ impl Client {
 
     /// Has the connection end when what was asked is answered.
     pub(crate) fn finish(&self) {
-        self.order(Order::Finish);
+        if self.order.get() != Order::Close {
+            self.order(Order::Finish);
+        }
     }
 
     /// Ends the connection at once.

@@ -20,6 +20,7 @@ use super::call::Call;
 use super::client::Client;
 use super::deadline::Limit;
 use super::generation::{Entrance, Served};
+use super::kept_head::KeptHead;
 use super::local::Local;
 use super::problem::Problem;
 use super::route::{Route, below};
@@ -218,7 +219,7 @@ async fn taken(head: &mut Parts, body: Incoming, call: &Call, limit: &Rc<Limit>)
 /// What it takes to make a call once more.
 struct Again {
     /// As it was before it got its credential.
-    head: Parts,
+    head: KeptHead,
     body: Bytes,
     idempotent: bool,
     /// Whether the connector's rule allows a replay after a rejection.
@@ -234,12 +235,12 @@ impl Again {
         };
         let idempotent = head.method.is_idempotent();
         let replays = served.connector.rejection().allows_replay(&head.method, Some(&body));
-        (idempotent || replays).then(|| Self { head: head.clone(), body, idempotent, replays })
+        (idempotent || replays).then(|| Self { head: KeptHead::of(head), body, idempotent, replays })
     }
 
     /// The same request, if its credential is to be had without waiting.
     fn at_once(&self, served: &Served) -> Option<Request<OutBody>> {
-        let mut head = self.head.clone();
+        let mut head = self.head.parts();
         served.connector.try_authorize(&mut head)?;
         Some(Request::from_parts(head, out(&self.body)))
     }
@@ -383,7 +384,7 @@ async fn replay<'w>(
     let connector = &call.served().connector;
     let hope = connector.reject(authorization, &challenge(rejected.head.status, &rejected.head.headers));
     let again = again.filter(|again| again.replays && hope)?;
-    let Authorized { head, secrets, .. } = authorize(again.head, call, limit).await.ok()?;
+    let Authorized { head, secrets, .. } = authorize(again.head.parts(), call, limit).await.ok()?;
     call.stats().replayed();
     let way = Way { ours: way.ours, asked: head.uri.clone(), secrets };
     let retry = if again.idempotent { Retry::Idempotent } else { Retry::Never };

@@ -87,6 +87,12 @@ impl Limit {
         }
     }
 
+    /// Whether the time is over.
+    pub(crate) fn is_reached(&self) -> bool {
+        let limits = self.deadlines.limits.borrow();
+        limits.get(self.key).is_none_or(|entry| entry.due <= self.deadlines.now.get())
+    }
+
     /// Ready when the time is over.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut limits = self.deadlines.limits.borrow_mut();

@@ -24,6 +24,7 @@ use super::kept_head::KeptHead;
 use super::local::Local;
 use super::problem::Problem;
 use super::route::{Route, below};
+use super::secrets::{Before, Secrets};
 use super::stats::Refusal;
 use super::upstream::{InBody, Moves, OutBody, Retry, UpstreamError};
 use super::worker::Worker;
@@ -87,7 +88,7 @@ fn admit(
         return Err(Problem::of_fault(fault));
     }
     let entrance = client.entrance(local.generation()).ok_or_else(|| {
-        let detail = "the configuration has this listener no more";
+        let detail = "the configuration has this listener no more, or not for this user";
         Problem::refused(Refusal::Host, StatusCode::MISDIRECTED_REQUEST, detail).and_close()
     })?;
     refuse_web_pages(request.headers())?;
@@ -254,25 +255,24 @@ fn out(body: &Bytes) -> OutBody {
 struct Authorized {
     head: Parts,
     authorization: Authorization,
-    /// The names of the query parameters that a profile placed.
-    secrets: Vec<String>,
+    secrets: Secrets,
 }
 
 async fn authorize(mut head: Parts, call: &Call, limit: &Limit) -> Result<Authorized, Problem> {
     let connector = &call.served().connector;
     if let Some(authorization) = connector.try_authorize(&mut head) {
-        return Ok(Authorized { head, authorization, secrets: Vec::new() });
+        return Ok(Authorized { head, authorization, secrets: Secrets::default() });
     }
-    let before = head.uri.clone();
+    let before = Before::of(&head);
     let outcome = limit.bound(connector.authorize(&mut head)).await;
     let late = outcome.is_none();
     let outcome = outcome.unwrap_or_else(|| {
         let seconds = connector.timeout().as_secs_f32();
-        Err(connector.error(Error::unavailable(format!("no credential within {seconds} s"))))
+        Err(connector.error_of_waiting(Error::unavailable(format!("no credential within {seconds} s"))))
     });
     match outcome {
         Ok(authorization) => {
-            let secrets = placed(&before, &head.uri);
+            let secrets = Secrets::placed(&before, &head);
             Ok(Authorized { head, authorization, secrets })
         }
         Err(error) => {
@@ -280,15 +280,6 @@ async fn authorize(mut head: Parts, call: &Call, limit: &Limit) -> Result<Author
             Err(Problem::no_credential(&error, late))
         }
     }
-}
-
-/// The names of query parameters that are new.
-fn placed(before: &Uri, after: &Uri) -> Vec<String> {
-    fn pairs(uri: &Uri) -> impl Iterator<Item = &str> {
-        uri.query().into_iter().flat_map(|query| query.split('&'))
-    }
-    let new = pairs(after).filter(|pair| !pairs(before).any(|other| other == *pair));
-    new.map(|pair| pair.split('=').next().unwrap_or_default().to_owned()).collect()
 }
 
 fn upstream_of(head: &mut Parts, call: &Call) -> Result<Rc<super::upstream::Upstream>, Problem> {
@@ -397,7 +388,7 @@ struct Way<'a> {
     /// What of our path named the connector.
     ours: &'a str,
     asked: Uri,
-    secrets: Vec<String>,
+    secrets: Secrets,
 }
 
 impl Ahead {
@@ -413,12 +404,16 @@ fn deliver(answer: Ahead, call: Call, limit: Rc<Limit>, way: &Way<'_>) -> Respon
     inbound::strip_answer(&mut head.headers);
     if head.headers.contains_key(LOCATION) || head.headers.contains_key(CONTENT_LOCATION) {
         let base = call.served().connector.base_url();
-        location::map_back(&mut head.headers, base, way.ours, &way.asked, &way.secrets);
+        location::map_back(&mut head.headers, base, way.ours, &way.asked, way.secrets.query());
+    }
+    if !way.secrets.is_empty() {
+        way.secrets.conceal(&mut head.headers);
     }
     head.version = Version::HTTP_11;
     call.answered(head.status);
     let idle_timeout = call.served().connector.serve().idle_timeout;
     limit.restart(idle_timeout);
+    call.client().passes(&limit);
     let passing = Passing { front, rest, idle: limit, idle_timeout, call };
     Response::from_parts(head, AnswerBody::Upstream(Box::new(passing)))
 }

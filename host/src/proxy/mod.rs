@@ -19,6 +19,7 @@ mod local;
 mod location;
 mod problem;
 mod route;
+mod secrets;
 mod serve;
 mod service_manager;
 pub(crate) mod stats;
@@ -26,6 +27,9 @@ mod tunnel;
 mod upstream;
 mod wire;
 mod worker;
+
+#[cfg(test)]
+mod tests;
 
 pub use serve::{Overrides, Proxy};
 pub(crate) use service_manager::ServiceManager;

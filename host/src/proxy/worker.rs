@@ -76,6 +76,9 @@ pub(crate) fn run(shared: Arc<Shared>, commands: UnboundedReceiver<Command>) -> 
         ticking.abort();
         sweeping.abort();
     });
+    drop(tasks);
+    // Whoever still asks the resolver for a name is not waited for.
+    runtime.shutdown_background();
     Ok(())
 }
 
@@ -157,7 +160,7 @@ impl Worker {
                     pause.accepted();
                     // Answers are small and waited for.
                     let _ = stream.set_nodelay(true);
-                    self.serve(door, stream);
+                    self.serve(door, None, stream);
                 }
                 Err(error) => wait(&mut pause, &error).await,
             }
@@ -173,7 +176,9 @@ impl Worker {
                     let entrance = self.local().generation().entrance(door).cloned();
                     let uid = peer_uid(&stream);
                     match (entrance, uid) {
-                        (Some(entrance), Ok(uid)) if entrance.uids.contains(&uid) => self.serve(door, stream),
+                        (Some(entrance), Ok(uid)) if entrance.uids.contains(&uid) => {
+                            self.serve(door, Some(uid), stream)
+                        }
                         // Without a word: who may not come in has nothing to learn here.
                         _ => self.local().stats().refused(Refusal::Access),
                     }
@@ -183,7 +188,7 @@ impl Worker {
         }
     }
 
-    fn serve<S>(self: &Rc<Self>, door: u64, stream: S)
+    fn serve<S>(self: &Rc<Self>, door: u64, uid: Option<u32>, stream: S)
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
@@ -195,7 +200,7 @@ impl Worker {
             return;
         }
         local.stats().accepted();
-        let client = Client::new(door);
+        let client = Client::new(door, uid);
         let present =
             Present { key: self.clients.borrow_mut().insert(Rc::clone(&client)), worker: Rc::clone(self) };
         if self.draining.get() {

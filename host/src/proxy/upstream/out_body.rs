@@ -67,7 +67,12 @@ impl Body for OutBody {
                 if let (Poll::Ready(_), Some(moves)) = (&polled, moves) {
                     moves.limit.restart(moves.after);
                 }
-                polled
+                // What a client says in trailers is fields that nobody stripped, after the credential was placed: they go no
+                // further (RFC 9110 §6.5.1).
+                match polled {
+                    Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => Poll::Ready(None),
+                    polled => polled,
+                }
             }
         }
     }

@@ -43,10 +43,15 @@ mod tests {
 
     #[tokio::test]
     async fn parts_arrive_in_their_order_whatever_their_size() {
-        for parts in [vec![b"head".to_vec()], vec![b"head".to_vec(), b"body".to_vec()], vec![vec![1; 9000], vec![2; 9000]]] {
+        for parts in [
+            vec![b"head".to_vec()],
+            vec![b"head".to_vec(), b"body".to_vec()],
+            vec![vec![1; 9000], vec![2; 9000]],
+        ] {
             let (mut io, mut other) = duplex(64 << 10);
             let slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
-            let written = std::future::poll_fn(|cx| poll_write_joined(Pin::new(&mut io), cx, &slices)).await.unwrap();
+            let written =
+                std::future::poll_fn(|cx| poll_write_joined(Pin::new(&mut io), cx, &slices)).await.unwrap();
             drop(io);
             let mut arrived = Vec::new();
             other.read_to_end(&mut arrived).await.unwrap();

@@ -21,7 +21,8 @@ const PREFIX: usize = 7;
 impl KeptHead {
     /// A copy of a head; its version is left out.
     pub(crate) fn of(head: &Parts) -> Self {
-        let length = head.headers.iter().map(|(name, value)| PREFIX + name.as_str().len() + value.len()).sum();
+        let length =
+            head.headers.iter().map(|(name, value)| PREFIX + name.as_str().len() + value.len()).sum();
         let mut fields = Vec::with_capacity(length);
         for (name, value) in &head.headers {
             // Neither is ever longer: `http` limits names to 64 KiB less one, and servers limit heads.

@@ -76,7 +76,6 @@ pub(crate) fn run(shared: Arc<Shared>, commands: UnboundedReceiver<Command>) -> 
         ticking.abort();
         sweeping.abort();
     });
-    drop(tasks);
     // Whoever still asks the resolver for a name is not waited for.
     runtime.shutdown_background();
     Ok(())

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,6 +21,7 @@ use super::call::Call;
 use super::client::Client;
 use super::deadline::Limit;
 use super::generation::{Entrance, Served};
+use super::kept_head::KeptHead;
 use super::local::Local;
 use super::problem::Problem;
 use super::route::{Route, below};
@@ -127,7 +129,7 @@ async fn forward(
     let body = taken(&mut head, body, &call, &limit).await?;
 
     let again = if upgrade.is_some() { None } else { Again::of(served, &head, &body) };
-    let Authorized { mut head, authorization, secrets } = authorize(head, &call, &limit).await?;
+    let Authorized { authorization, secrets } = authorize(&mut head, &call, &limit).await?;
     let way = Way { ours: if route.skip == 0 { "" } else { &served.ours }, asked: head.uri.clone(), secrets };
     if let Some((ours, protocol)) = upgrade {
         head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -140,8 +142,8 @@ async fn forward(
             call.answered(answer.status());
             return Ok(tunnel::open(client, ours, answer, protocol, call));
         }
-        let (answer, rejected) = read_ahead(answer, &call, &limit).await?;
-        if rejected {
+        let mut answer = Ahead::unread(answer);
+        if is_rejection(&mut answer, &call, &limit).await? {
             connector.reject(&authorization, &challenge(answer.head.status, &answer.head.headers));
         }
         return Ok(deliver(answer, call, limit, &way));
@@ -152,9 +154,15 @@ async fn forward(
         Some(again) if again.idempotent => Retry::Remade(&remake),
         _ => Retry::Never,
     };
-    let answer = send(head, body, retry, &call, &limit).await?;
-    let (answer, rejected) = read_ahead(answer, &call, &limit).await?;
-    if rejected && let Some((answer, way)) = replay(&answer, &authorization, again, &way, &call, &limit).await
+    let upstream = upstream_of(&mut head, &call)?;
+    let mut answer = {
+        // In its place before it is bounded: every hand that a request goes through copies some hundred bytes.
+        let sent = pin!(upstream.send(Request::from_parts(head, body), retry));
+        Ahead::unread(in_time(limit.bound(sent).await, &call)?)
+    };
+    if answer.may_be_rejection(&call)
+        && is_rejection(&mut answer, &call, &limit).await?
+        && let Some((answer, way)) = replay(&answer, &authorization, again, &way, &call, &limit).await
     {
         return Ok(deliver(answer, call, limit, &way));
     }
@@ -220,7 +228,7 @@ async fn taken(head: &mut Parts, body: Incoming, call: &Call, limit: &Rc<Limit>)
 /// What it takes to make a call once more.
 struct Again {
     /// As it was before it got its credential.
-    head: Parts,
+    head: KeptHead,
     body: Bytes,
     idempotent: bool,
     /// Whether the connector's rule allows a replay after a rejection.
@@ -236,12 +244,12 @@ impl Again {
         };
         let idempotent = head.method.is_idempotent();
         let replays = served.connector.rejection().allows_replay(&head.method, Some(&body));
-        (idempotent || replays).then(|| Self { head: head.clone(), body, idempotent, replays })
+        (idempotent || replays).then(|| Self { head: KeptHead::of(head), body, idempotent, replays })
     }
 
     /// The same request, if its credential is to be had without waiting.
     fn at_once(&self, served: &Served) -> Option<Request<OutBody>> {
-        let mut head = self.head.clone();
+        let mut head = self.head.parts();
         served.connector.try_authorize(&mut head)?;
         Some(Request::from_parts(head, out(&self.body)))
     }
@@ -251,20 +259,19 @@ fn out(body: &Bytes) -> OutBody {
     if body.is_empty() { OutBody::Empty } else { OutBody::Bytes(body.clone()) }
 }
 
-/// A request with its credential.
+/// What came of placing a credential.
 struct Authorized {
-    head: Parts,
     authorization: Authorization,
     secrets: Secrets,
 }
 
-async fn authorize(mut head: Parts, call: &Call, limit: &Limit) -> Result<Authorized, Problem> {
+async fn authorize(head: &mut Parts, call: &Call, limit: &Limit) -> Result<Authorized, Problem> {
     let connector = &call.served().connector;
-    if let Some(authorization) = connector.try_authorize(&mut head) {
-        return Ok(Authorized { head, authorization, secrets: Secrets::default() });
+    if let Some(authorization) = connector.try_authorize(head) {
+        return Ok(Authorized { authorization, secrets: Secrets::default() });
     }
-    let before = Before::of(&head);
-    let outcome = limit.bound(connector.authorize(&mut head)).await;
+    let before = Before::of(head);
+    let outcome = limit.bound(connector.authorize(head)).await;
     let late = outcome.is_none();
     let outcome = outcome.unwrap_or_else(|| {
         let seconds = connector.timeout().as_secs_f32();
@@ -272,8 +279,8 @@ async fn authorize(mut head: Parts, call: &Call, limit: &Limit) -> Result<Author
     });
     match outcome {
         Ok(authorization) => {
-            let secrets = Secrets::placed(&before, &head);
-            Ok(Authorized { head, authorization, secrets })
+            let secrets = Secrets::placed(&before, head);
+            Ok(Authorized { authorization, secrets })
         }
         Err(error) => {
             call.stats().failed(error.kind());
@@ -288,17 +295,6 @@ fn upstream_of(head: &mut Parts, call: &Call) -> Result<Rc<super::upstream::Upst
         call.stats().failed(ErrorKind::Config);
         Problem::no_credential(&call.served().connector.error(error), false)
     })
-}
-
-async fn send(
-    mut head: Parts,
-    body: OutBody,
-    retry: Retry<'_>,
-    call: &Call,
-    limit: &Limit,
-) -> Result<Response<InBody>, Problem> {
-    let upstream = upstream_of(&mut head, call)?;
-    in_time(limit.bound(upstream.send(Request::from_parts(head, body), retry)).await, call)
 }
 
 fn in_time(
@@ -335,22 +331,18 @@ struct Ahead {
 }
 
 /// Whether an answer means that the credential was rejected.
-async fn read_ahead(answer: Response<InBody>, call: &Call, limit: &Limit) -> Result<(Ahead, bool), Problem> {
+async fn is_rejection(answer: &mut Ahead, call: &Call, limit: &Limit) -> Result<bool, Problem> {
     let rule = call.served().connector.rejection();
-    let mut ahead = Ahead::unread(answer);
-    if !rule.matches_head(ahead.head.status, &ahead.head.headers) {
-        return Ok((ahead, false));
-    }
-    if !rule.reads_body() {
-        return Ok((ahead, true));
+    if !answer.may_be_rejection(call) || !rule.reads_body() {
+        return Ok(answer.may_be_rejection(call));
     }
     let mut seen = Vec::new();
     while seen.len() < MOST_BODY {
-        match limit.bound(ahead.rest.frame()).await {
+        match limit.bound(answer.rest.frame()).await {
             Some(Some(Ok(frame))) => {
                 if let Ok(bytes) = frame.into_data() {
                     seen.extend_from_slice(&bytes);
-                    ahead.front.push_back(bytes);
+                    answer.front.push_back(bytes);
                 }
             }
             Some(Some(Err(error))) => return Err(no_answer(Some(error), call)),
@@ -358,8 +350,7 @@ async fn read_ahead(answer: Response<InBody>, call: &Call, limit: &Limit) -> Res
             None => return Err(no_answer(None, call)),
         }
     }
-    let rejected = rule.matches_body(&seen);
-    Ok((ahead, rejected))
+    Ok(rule.matches_body(&seen))
 }
 
 /// The call made once more with another credential, if the connector's rule allows it and there is one. `None` when the
@@ -375,11 +366,14 @@ async fn replay<'w>(
     let connector = &call.served().connector;
     let hope = connector.reject(authorization, &challenge(rejected.head.status, &rejected.head.headers));
     let again = again.filter(|again| again.replays && hope)?;
-    let Authorized { head, secrets, .. } = authorize(again.head, call, limit).await.ok()?;
+    let mut head = again.head.parts();
+    let Authorized { secrets, .. } = authorize(&mut head, call, limit).await.ok()?;
     call.stats().replayed();
     let way = Way { ours: way.ours, asked: head.uri.clone(), secrets };
     let retry = if again.idempotent { Retry::Idempotent } else { Retry::Never };
-    let answer = send(head, out(&again.body), retry, call, limit).await.ok()?;
+    let upstream = upstream_of(&mut head, call).ok()?;
+    let sent = pin!(upstream.send(Request::from_parts(head, out(&again.body)), retry));
+    let answer = in_time(limit.bound(sent).await, call).ok()?;
     Some((Ahead::unread(answer), way))
 }
 
@@ -395,6 +389,11 @@ impl Ahead {
     fn unread(answer: Response<InBody>) -> Self {
         let (head, rest) = answer.into_parts();
         Self { head, front: VecDeque::new(), rest }
+    }
+
+    /// Whether its head is that of a rejection.
+    fn may_be_rejection(&self, call: &Call) -> bool {
+        call.served().connector.rejection().matches_head(self.head.status, &self.head.headers)
     }
 }
 

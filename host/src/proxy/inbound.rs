@@ -128,8 +128,12 @@ fn remove(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
 
 /// Removes what `Connection` names (RFC 9110 §7.6.1).
 fn named_by_connection(headers: &mut HeaderMap) {
-    if !headers.contains_key(CONNECTION) {
-        return;
+    let mut values = headers.get_all(CONNECTION).iter();
+    match (values.next(), values.next()) {
+        (None, _) => return,
+        // What nearly everybody says names nothing that stays otherwise.
+        (Some(value), None) if is_of_course(value.as_bytes()) => return,
+        _ => {}
     }
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -140,6 +144,10 @@ fn named_by_connection(headers: &mut HeaderMap) {
     for name in named {
         headers.remove(name);
     }
+}
+
+fn is_of_course(connection: &[u8]) -> bool {
+    connection.eq_ignore_ascii_case(b"keep-alive") || connection.eq_ignore_ascii_case(b"close")
 }
 
 /// The protocol that a request wants to go on with, if it asks for one (RFC 9110 §7.8).

@@ -12,6 +12,8 @@ mod doors;
 mod forward;
 mod generation;
 mod inbound;
+mod joined;
+mod kept_head;
 pub(crate) mod listen;
 mod local;
 mod location;

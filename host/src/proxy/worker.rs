@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use slab::Slab;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 
 use super::client::Client;
 use super::deadline::Deadlines;
@@ -68,9 +69,8 @@ const ON_ITS_WAY: Duration = Duration::from_millis(100);
 /// # Errors
 /// When the thread cannot wait for sockets.
 pub(crate) fn run(shared: Arc<Shared>, commands: UnboundedReceiver<Command>) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let tasks = LocalSet::new();
-    tasks.block_on(&runtime, async move {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(async move {
         let worker = Worker::new(shared);
         let deadlines = Rc::clone(&worker.deadlines);
         let ticking = spawn_local(async move { deadlines.run().await });
@@ -79,7 +79,6 @@ pub(crate) fn run(shared: Arc<Shared>, commands: UnboundedReceiver<Command>) -> 
         ticking.abort();
         sweeping.abort();
     });
-    drop(tasks);
     // Whoever still asks the resolver for a name is not waited for.
     runtime.shutdown_background();
     Ok(())

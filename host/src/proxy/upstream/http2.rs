@@ -55,9 +55,15 @@ impl Http2 {
         self.requests.is_ready()
     }
 
-    /// Sends a request in HTTP/2's form and waits for its answer's head.
-    pub(super) async fn send(&mut self, request: Request<OutBody>) -> Result<Response<Incoming>, Unanswered> {
-        self.requests.try_send_request(request).await.map_err(|failed| Unanswered::of(failed, false))
+    /// Takes a request in HTTP/2's form, sends it and waits for its answer's head.
+    pub(super) async fn send(
+        &mut self,
+        request: &mut Request<OutBody>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        self.requests
+            .try_send_request(std::mem::take(request))
+            .await
+            .map_err(|failed| Unanswered::of(failed, false))
     }
 }
 

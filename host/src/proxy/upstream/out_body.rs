@@ -9,9 +9,10 @@ use hyper::body::Incoming;
 use crate::proxy::deadline::Limit;
 
 /// The body of a request to an upstream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum OutBody {
     /// None.
+    #[default]
     Empty,
     /// In memory: it can be sent again.
     Bytes(Bytes),

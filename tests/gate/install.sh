@@ -34,7 +34,7 @@ system_packages() {
 unpacked_packages() {
     local apt=$services/apt packages=("$@") archive
     have apt-get && have dpkg-deb || cannot "$* are taken from Debian packages, and this is not Debian:" \
-        "  install nginx, Apache httpd and mod_auth_openidc in this system's own way"
+        "  install them in this system's own way"
     rm -rf "$apt"
     mkdir -p "$apt/archives/partial" "$apt/lists/partial"
     local options=(-qq -y --no-install-recommends --download-only -o Debug::NoLocking=1 -o "Dir::Cache=$apt"
@@ -66,6 +66,20 @@ install_servers() {
     have_files "$nginx" "$httpd" "$openidc" || cannot "nginx or Apache httpd is still missing after unpacking"
 }
 
+# The clients that call through the proxy. (Java's is tested where a JDK is at hand.)
+install_clients() {
+    have curl || system_packages curl
+    have python3 || system_packages python3
+    has_requests || unpacked_packages python3-requests
+    has_requests || cannot "Python's package requests is still missing after unpacking: python3 -m pip install requests"
+}
+
+# True if Python has requests, be it of its own or Debian's; program.rs looks in the same places.
+has_requests() {
+    local packages=/usr/lib/python3/dist-packages
+    PYTHONPATH=$services/debian$packages:$packages python3 -c 'import requests' 2>/dev/null
+}
+
 # The oldest Node.js that oidc-provider runs on.
 node_major=20
 
@@ -85,7 +99,7 @@ install_node() {
 install_npm_packages() {
     local lock=tests/services/package-lock.json
     cmp -s "$lock" "$services/npm/installed.json" && return
-    echo "installing from npm: oidc-provider"
+    echo "installing from npm: oidc-provider, ws"
     rm -rf "$services/npm"
     mkdir -p "$services/npm"
     cp tests/services/package.json "$lock" "$services/npm/"

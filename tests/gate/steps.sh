@@ -4,7 +4,7 @@
 about() {
     case $1 in
         rust) echo "the compiler and its parts" ;;
-        services) echo "nginx, Apache httpd, Node.js and oidc-provider, into tests/.services" ;;
+        services) echo "nginx, Apache httpd, Node.js and its packages, curl, Python's requests, into tests/.services" ;;
         tools) echo "cargo-nextest, cargo-deny, mdbook" ;;
         fmt) echo "cargo fmt --check" ;;
         clippy) echo "cargo clippy, warnings are errors" ;;
@@ -43,6 +43,7 @@ step_services() {
     flock 9
     have openssl || system_packages openssl
     install_servers
+    install_clients
     install_node
     install_npm_packages
 }

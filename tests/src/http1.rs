@@ -67,7 +67,7 @@ pub fn read_request(stream: &mut impl BufRead) -> io::Result<Option<Recorded>> {
         request.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     if request.header("transfer-encoding").is_some() {
-        while let Ok(size @ 1..) = usize::from_str_radix(&read_line(stream)?, 16) {
+        while let Ok(size @ 1..) = chunk_size(&read_line(stream)?) {
             read_exactly(stream, size, &mut request.body)?;
             read_line(stream)?;
         }
@@ -76,6 +76,11 @@ pub fn read_request(stream: &mut impl BufRead) -> io::Result<Option<Recorded>> {
         read_exactly(stream, length, &mut request.body)?;
     }
     Ok(Some(request))
+}
+
+/// The size in a chunk's first line, whatever extensions follow.
+fn chunk_size(line: &str) -> Result<usize, std::num::ParseIntError> {
+    usize::from_str_radix(line.split(';').next().unwrap_or_default(), 16)
 }
 
 fn read_exactly(stream: &mut impl BufRead, size: usize, into: &mut Vec<u8>) -> io::Result<()> {

@@ -1,9 +1,11 @@
 //! The servers that Countersign's end-to-end tests run against.
 //!
 //! Here live: real ones, started on free ports of 127.0.0.1 in folders of their own and ended with the test
-//! ([`nginx`], [`apache`], [`oidc_provider`]); our own ones, which misbehave on demand or verify strictly
-//! ([`fault`], [`jwt_api`]); throw-away keys and certificates ([`keys`], [`tls`]); the secret that must not be
-//! seen ([`canary`]); a configuration's folder and its host ([`folder`]), plugin files and the program ([`built`]).
+//! ([`nginx`], [`apache`], [`front`], [`oidc_provider`]); our own ones, which misbehave on demand or verify strictly
+//! ([`fault`], [`jwt_api`], [`upstream`]), do what a test writes out ([`raw`]) or keep book ([`ledger`]), a client that
+//! is as free ([`client`]), and clients that call without a pause ([`load`]); throw-away keys and certificates ([`keys`], [`tls`]); the secret that must not be seen ([`canary`]); a
+//! configuration's folder and its host ([`folder`]), plugin files and the program ([`built`]), and the program as it
+//! serves ([`proxy`]).
 //! Not here: tests, which are in `tests/tests/`.
 //!
 //! This is test code: what cannot be set up panics, with words that say how to mend it.
@@ -11,14 +13,21 @@
 pub mod apache;
 pub mod built;
 pub mod canary;
+pub mod client;
 pub mod echo;
 pub mod fault;
 pub mod folder;
+pub mod front;
 pub mod http1;
 pub mod jwt_api;
 pub mod keys;
+pub mod ledger;
+pub mod load;
 pub mod nginx;
 pub mod oidc_provider;
 pub mod program;
+pub mod proxy;
+pub mod raw;
 pub mod service;
 pub mod tls;
+pub mod upstream;

@@ -1,6 +1,7 @@
 //! Where the programs are that the tests start: in the system, or unpacked by `tests/run`.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// A program that `tests/run` installs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,14 @@ pub enum Program {
     Apache,
     /// Node.js with the npm package `oidc-provider`.
     OidcProvider,
+    /// Node.js with the npm package `ws`.
+    WebSockets,
+    /// curl.
+    Curl,
+    /// Python with `requests`; it needs [`python_path`].
+    Requests,
+    /// Java, of which `tests/run` installs none: it is big.
+    Java,
 }
 
 impl Program {
@@ -23,6 +32,10 @@ impl Program {
             return Some(path);
         }
         let name = self.name();
+        if self == Self::Java {
+            println!("SKIPPED: {name} is not on this machine, and is too big to be installed for this");
+            return None;
+        }
         assert!(
             std::env::var_os("COUNTERSIGN_TESTS_WITHOUT_SERVICES").is_some_and(|value| value == "1"),
             "{name} is missing: run `tests/run`, which installs it (COUNTERSIGN_TESTS_WITHOUT_SERVICES=1 skips)"
@@ -40,8 +53,24 @@ impl Program {
             }
             Self::OidcProvider => {
                 existing(node_modules().join("oidc-provider"))?;
-                existing(services().join("node/bin/node")).or_else(|| on_path("node"))
+                node()
             }
+            Self::WebSockets => {
+                existing(node_modules().join("ws"))?;
+                node()
+            }
+            Self::Curl => on_path("curl"),
+            Self::Requests => {
+                let python = on_path("python3")?;
+                let asked = Command::new(&python)
+                    .args(["-c", "import requests"])
+                    .env("PYTHONPATH", python_path())
+                    .stderr(Stdio::null())
+                    .status();
+                asked.is_ok_and(|status| status.success()).then_some(python)
+            }
+            // A runtime alone does not run a source file.
+            Self::Java => on_path("javac").and(on_path("java")),
         }
     }
 
@@ -50,6 +79,10 @@ impl Program {
             Self::Nginx => "nginx",
             Self::Apache => "Apache httpd with mod_auth_openidc",
             Self::OidcProvider => "Node.js or its package oidc-provider",
+            Self::WebSockets => "Node.js or its package ws",
+            Self::Curl => "curl",
+            Self::Requests => "Python or its package requests",
+            Self::Java => "a JDK",
         }
     }
 }
@@ -69,6 +102,13 @@ pub fn installed(path: &str) -> Option<PathBuf> {
     existing(Path::new("/").join(path)).or_else(|| existing(services().join("debian").join(path)))
 }
 
+/// Where Debian's Python packages are, unpacked or the system's, as `PYTHONPATH`: a Python that is not Debian's does not look
+/// there by itself.
+pub fn python_path() -> String {
+    let packages = "usr/lib/python3/dist-packages";
+    format!("{}:/{packages}", services().join("debian").join(packages).display())
+}
+
 /// What the dynamic linker needs as `LD_LIBRARY_PATH` to find the libraries of unpacked packages.
 pub fn library_path() -> String {
     let lib = services().join("debian/usr/lib");
@@ -79,6 +119,10 @@ pub fn library_path() -> String {
         .filter(|path| path.ends_with("-linux-gnu"))
         .collect::<Vec<_>>()
         .join(":")
+}
+
+fn node() -> Option<PathBuf> {
+    existing(services().join("node/bin/node")).or_else(|| on_path("node"))
 }
 
 fn existing(path: PathBuf) -> Option<PathBuf> {

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -76,6 +76,28 @@ impl Service {
         panic!("the server did not become ready:\n{output}");
     }
 
+    /// Starts a program, in an empty folder, of which nothing is expected yet.
+    pub(crate) fn start(command: &Command) -> Self {
+        Self::spawn(TempDir::with_prefix("countersign-").unwrap(), command, Stdio::null())
+    }
+
+    /// The process that runs the program.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// How it ended, if it does in time.
+    pub(crate) fn end(&mut self, within: Duration) -> Option<ExitStatus> {
+        let until = Instant::now() + within;
+        loop {
+            let status = self.child.try_wait().unwrap();
+            if status.is_some() || Instant::now() >= until {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// The server's own folder, which goes with it.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -91,7 +113,10 @@ impl Service {
         let mut shell = Command::new("/bin/sh");
         shell.arg("-c").arg(WATCHED).arg("sh").arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
-            shell.env(name, value.unwrap_or_default());
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
         }
         let child = shell
             .current_dir(folder.path())
@@ -139,6 +164,6 @@ fn ready(address: SocketAddr) -> std::io::Result<String> {
 }
 
 /// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }

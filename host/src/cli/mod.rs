@@ -17,6 +17,7 @@ mod types;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
@@ -47,7 +48,12 @@ pub fn main() -> ExitCode {
         return complain(&format!("countersign: {error}"));
     }
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
-        Ok(runtime) => runtime.block_on(run(arguments, overrides)),
+        Ok(runtime) => {
+            let outcome = runtime.block_on(run(arguments, overrides));
+            // Renewal state that is being written gets there; a program that brings a secret is not waited for.
+            runtime.shutdown_timeout(Duration::from_secs(2));
+            outcome
+        }
         Err(error) => Err(Failure::Words(format!("cannot start: {error}"))),
     };
     match outcome {

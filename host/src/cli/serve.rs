@@ -25,6 +25,9 @@ pub(super) async fn run(
     let host = start(config).await?;
     let proxy = Proxy::start(host, config, overrides)?;
     say(&format!("listening on {}", proxy.listeners().join(", ")));
+    if let Some(file) = proxy.token_file() {
+        say(&format!("clients send `Authorization: Bearer …` with the token in {}", file.display()));
+    }
     manager.ready(&format!("serving {} connectors", proxy.host().connectors().len()));
 
     let mut watchdog = manager.watchdog().map(tokio::time::interval);
@@ -32,16 +35,26 @@ pub(super) async fn run(
     let mut look = tokio::time::interval(PERIOD);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
+        let is_due = tokio::select! {
             _ = end.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => reload(&proxy, &manager, &mut last).await,
-            () = beat(&mut watchdog) => manager.alive(),
-            _ = look.tick() => {
-                if proxy.host().config_changed() {
-                    reload(&proxy, &manager, &mut last).await;
-                }
+            _ = hang_up.recv() => {
+                // Who asks is told, also what was said before.
+                last = None;
+                true
             }
+            () = beat(&mut watchdog, &manager) => false,
+            _ = look.tick() => proxy.host().config_changed(),
+        };
+        if !is_due {
+            continue;
+        }
+        // The programs that secrets come from may take their time: neither the service manager nor who ends us waits.
+        tokio::select! {
+            () = reload(&proxy, &manager, &mut last) => {}
+            () = async { loop { beat(&mut watchdog, &manager).await } } => {}
+            _ = end.recv() => break,
+            _ = interrupt.recv() => break,
         }
     }
 
@@ -57,11 +70,12 @@ pub(super) async fn run(
     if drained { Ok(()) } else { Err(Failure::Words("ended with calls under way".to_owned())) }
 }
 
-/// When the service manager is to hear again that all is well.
-async fn beat(watchdog: &mut Option<tokio::time::Interval>) {
+/// Tells the service manager that all is well, when it is to hear that again.
+async fn beat(watchdog: &mut Option<tokio::time::Interval>, manager: &ServiceManager) {
     match watchdog {
         Some(interval) => {
             interval.tick().await;
+            manager.alive();
         }
         None => std::future::pending().await,
     }

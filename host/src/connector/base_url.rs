@@ -222,7 +222,8 @@ fn has_dot_segments_in_some_reading(path: &str) -> bool {
     let mut path = Cow::Borrowed(path);
     // Servers decode once, some twice; a path that is still encoded after three rounds is not meant well.
     for _ in 0..3 {
-        let dots = |segment: &str| matches!(segment.split(';').next(), Some("." | ".."));
+        // Parameters are no part of a name for some, and for others a text ends at its first NUL.
+        let dots = |segment: &str| matches!(segment.split([';', '\0']).next(), Some("." | ".."));
         if path.split(['/', '\\']).any(dots) {
             return true;
         }
@@ -275,6 +276,8 @@ mod tests {
             "https://orders.example/api/..%2fadmin",
             "https://orders.example/api/%252e%252e/admin",
             "https://orders.example/api/..;/admin",
+            "https://orders.example/api/..%00/admin",
+            "https://orders.example/api/..%2500",
             "https://orders.example/api/x%5c..%5c..%5cadmin",
             "https://orders.example/api/.",
             "/api/42",

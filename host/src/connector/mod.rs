@@ -176,6 +176,14 @@ impl Connector {
         Error::of_connector(&self.definition.name, cause)
     }
 
+    /// The same of a call that waits for its credential: where there is one profile, it is that one's.
+    pub(crate) fn error_of_waiting(&self, cause: countersign::Error) -> Error {
+        match &*self.definition.profiles {
+            [only] => self.profile_error(only, cause),
+            _ => self.error(cause),
+        }
+    }
+
     /// The connections to use for a request that presents that certificate, or none.
     pub(crate) fn transport(
         &self,

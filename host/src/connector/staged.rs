@@ -4,6 +4,7 @@ use countersign::{ClientCertificate, Error, HeaderView, Place, RequestHead};
 use http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
+use percent_encoding::percent_decode_str;
 
 use super::BodyBytes;
 use crate::cache::{Placed, Snapshot};
@@ -125,7 +126,7 @@ impl Staged {
         self.take(Place::Query, name, turn)?;
         let others = self.uri.query().into_iter().flat_map(|query| query.split('&'));
         let mut query: Vec<&str> =
-            others.filter(|other| !other.is_empty() && name_of(other) != name).collect();
+            others.filter(|other| !other.is_empty() && !same_parameter(other, name)).collect();
         query.push(pair);
         let path_and_query = format!("{}?{}", self.uri.path(), query.join("&"));
         let mut parts = self.uri.clone().into_parts();
@@ -153,7 +154,17 @@ impl Staged {
 }
 
 fn name_of(pair: &str) -> &str {
-    pair.split('=').next().unwrap_or_default()
+    pair.split('=').next().unwrap_or_default().trim()
+}
+
+/// Whether a pair of a query has that name, however both are encoded.
+fn same_parameter(pair: &str, name: &str) -> bool {
+    let written = name_of(pair);
+    written == name
+        || (written.contains(['%', '+']) || name.contains('%')) && {
+            let written = written.replace('+', " ");
+            percent_decode_str(&written).eq(percent_decode_str(name))
+        }
 }
 
 fn unfit(what: &str) -> Error {
@@ -192,6 +203,21 @@ mod tests {
         assert_eq!(parts.headers["cookie"], "a=1; sid=new");
         assert_eq!(parts.headers["x-key"], "new");
         assert!(parts.headers["cookie"].is_sensitive() && parts.headers["x-key"].is_sensitive());
+    }
+
+    #[test]
+    fn values_of_the_application_are_replaced_in_every_spelling() {
+        let mut request = request();
+        request.uri = "https://a.example/x?a=1&%6b%65y=mine&key=old&a+b=2&keys=3".parse().unwrap();
+        request.headers.insert("cookie", HeaderValue::from_static("a=1; sid =mine"));
+        let placed = [
+            Placed::new(Place::Query, "key", "new").unwrap(),
+            Placed::new(Place::Query, "a b", "new").unwrap(),
+            Placed::new(Place::Cookie, "sid", "new").unwrap(),
+        ];
+        let parts = staged(&request, &placed);
+        assert_eq!(parts.uri, "https://a.example/x?a=1&keys=3&key=new&a%20b=new");
+        assert_eq!(parts.headers["cookie"], "a=1; sid=new");
     }
 
     #[test]

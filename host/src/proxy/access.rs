@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::{Error, Secret};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, ORIGIN, PROXY_AUTHORIZATION};
+use rustix::fs::OFlags;
 
 use super::listen::own_uid;
 use super::problem::Problem;
@@ -40,7 +41,8 @@ impl Access {
         }
         let detail =
             "this proxy wants its token: send `Authorization: Bearer …` with what its token file holds";
-        Err(Problem::refused(Refusal::Access, StatusCode::UNAUTHORIZED, detail))
+        // Who may not come in keeps no connection that others could have.
+        Err(Problem::refused(Refusal::Access, StatusCode::UNAUTHORIZED, detail).and_close())
     }
 }
 
@@ -85,7 +87,9 @@ impl Token {
     }
 
     fn read(path: &Path) -> io::Result<Result<Self, &'static str>> {
-        let file = fs::File::open(path)?;
+        // A pipe is not waited for.
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Ok(Err("is not a file"));
@@ -120,9 +124,10 @@ impl Token {
         let text = Secret::new(URL_SAFE_NO_PAD.encode(random));
         // Never over a file that appeared meanwhile, and with nobody else's eyes on it from the beginning.
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(text.expose().as_bytes())?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
+        let line = Secret::new(format!("{}\n", text.expose()));
+        // In one go: who reads meanwhile sees all or nothing. And no half of a token is left for the next start.
+        let written = file.write_all(line.expose().as_bytes()).and_then(|()| file.sync_all());
+        written.inspect_err(|_| drop(fs::remove_file(path)))?;
         Ok(Self(Secret::new(text.expose().as_bytes().to_vec())))
     }
 
@@ -167,6 +172,15 @@ mod tests {
     }
 
     #[test]
+    fn a_pipe_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert!(Token::open(&path).unwrap_err().to_string().contains("is not a file"));
+    }
+
+    #[test]
     fn only_the_whole_token_is_the_token() {
         let token = Token(Secret::new(b"0123456789abcdef0123456789abcdef".to_vec()));
         let access = Access::Token(Arc::new(token));
@@ -183,7 +197,8 @@ mod tests {
             assert!(!check("authorization", wrong), "{wrong}");
         }
         assert!(!check("x-token", "Bearer 0123456789abcdef0123456789abcdef"));
-        assert!(access.check(&HeaderMap::new()).is_err());
+        let refused = access.check(&HeaderMap::new()).unwrap_err().answer(None);
+        assert_eq!(refused.headers()["connection"], "close");
         assert!(Access::Reachable.check(&HeaderMap::new()).is_ok());
     }
 

@@ -41,6 +41,10 @@ impl Call {
         self.stats().answered(status.as_u16(), self.began.elapsed());
     }
 
+    pub(crate) const fn client(&self) -> &Rc<Client> {
+        &self.client
+    }
+
     pub(crate) const fn local(&self) -> &Rc<Local> {
         &self.local
     }

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::deadline::Limit;
 use super::forward;
 use super::generation::{Entrance, Generation};
 use super::wire::{Guarded, Phase, WireLimits, WireState};
@@ -22,12 +25,18 @@ use crate::config::ServeLimits;
 pub(crate) struct Client {
     pub(crate) wire: Arc<WireState>,
     door: u64,
+    /// The user, of a client that came by a unix socket.
+    uid: Option<u32>,
     /// What the door means, as it was looked up last.
     entrance: RefCell<Option<Known>>,
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
     /// Calls whose answers are not through.
     under_way: Cell<u32>,
+    /// The limit of the answer that is on its way.
+    passing: RefCell<Option<Rc<Limit>>>,
+    /// Whether HTTP is over, so that what is under way is a tunnel.
+    over: Cell<bool>,
     /// Where the client was, and since when.
     seen: Cell<(Phase, u32, Instant)>,
 }
@@ -46,20 +55,39 @@ enum Order {
 }
 
 impl Client {
-    pub(crate) fn new(door: u64) -> Rc<Self> {
+    pub(crate) fn new(door: u64, uid: Option<u32>) -> Rc<Self> {
         Rc::new(Self {
             wire: Arc::default(),
             door,
+            uid,
             entrance: RefCell::default(),
             order: Cell::new(Order::GoOn),
             waker: RefCell::default(),
             under_way: Cell::new(0),
+            passing: RefCell::default(),
+            over: Cell::new(false),
             seen: Cell::new((Phase::Idle, 0, Instant::now())),
         })
     }
 
-    /// Serves the connection until one side ends it.
+    /// Serves the connection until one side ends it, and the tunnel that it may have become.
     pub(crate) async fn serve<S>(self: Rc<Self>, worker: Rc<Worker>, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Rc::clone(&self).serve_http(worker, stream).await;
+        self.over.set(true);
+        std::future::poll_fn(|cx| {
+            if self.under_way.get() == 0 || self.order.get() == Order::Close {
+                return Poll::Ready(());
+            }
+            self.remember(cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    async fn serve_http<S>(self: Rc<Self>, worker: Rc<Worker>, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -77,7 +105,13 @@ impl Client {
         drop(local);
         let service = service_fn(|request: hyper::Request<Incoming>| {
             let (client, worker) = (Rc::clone(&self), Rc::clone(&worker));
-            async move { Ok::<_, Infallible>(forward::answer(&worker, &client, request).await) }
+            async move {
+                let mut answer = forward::answer(&worker, &client, request).await;
+                if worker.is_draining() && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(answer)
+            }
         });
         let mut connection = pin!(http.serve_connection(io, service).with_upgrades());
         std::future::poll_fn(|cx| {
@@ -105,7 +139,7 @@ impl Client {
         }
     }
 
-    /// What the client's door means in a configuration.
+    /// What the client's door means in a configuration; nothing, too, if that lets in its user no more.
     pub(crate) fn entrance(&self, generation: &Arc<Generation>) -> Option<Arc<Entrance>> {
         let mut known = self.entrance.borrow_mut();
         if let Some((of, entrance)) = &*known
@@ -113,7 +147,8 @@ impl Client {
         {
             return entrance.clone();
         }
-        let entrance = generation.entrance(self.door).cloned();
+        let lets_in = |entrance: &&Arc<Entrance>| self.uid.is_none_or(|uid| entrance.uids.contains(&uid));
+        let entrance = generation.entrance(self.door).filter(lets_in).cloned();
         *known = Some((Arc::clone(generation), entrance.clone()));
         entrance
     }
@@ -126,11 +161,22 @@ impl Client {
     /// A call of the client's is over.
     pub(crate) fn end(&self) {
         self.under_way.set(self.under_way.get().saturating_sub(1));
+        drop(self.passing.take());
+        if self.over.get() {
+            self.wake();
+        }
+    }
+
+    /// An answer goes to the client, which may not stop taking it for longer than that.
+    pub(crate) fn passes(&self, limit: &Rc<Limit>) {
+        self.passing.replace(Some(Rc::clone(limit)));
     }
 
     /// Has the connection end when what was asked is answered.
     pub(crate) fn finish(&self) {
-        self.order(Order::Finish);
+        if self.order.get() != Order::Close {
+            self.order(Order::Finish);
+        }
     }
 
     /// Ends the connection at once.
@@ -140,17 +186,25 @@ impl Client {
 
     fn order(&self, order: Order) {
         self.order.set(order);
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
         }
     }
 
-    /// Ends a connection whose client takes too long, be it for a head, be it for its next request.
+    /// Ends a connection whose client takes too long: for a head, for its next request, or to take its answer. While it
+    /// does not take that, nobody asks for the rest of it, and nobody else would see that its time is over.
     pub(crate) fn look(&self, now: Instant, limits: &ServeLimits) {
         let (phase, heads, since) = self.seen.get();
         let (phase_now, heads_now) = (self.wire.phase(), self.wire.heads());
         if (phase, heads) != (phase_now, heads_now) || self.under_way.get() > 0 {
             self.seen.set((phase_now, heads_now, now));
+            if self.passing.borrow().as_ref().is_some_and(|limit| limit.is_reached()) {
+                self.close();
+            }
             return;
         }
         let stayed = now.saturating_duration_since(since);
@@ -158,8 +212,49 @@ impl Client {
             Phase::Head if stayed >= limits.header_timeout => self.close(),
             // Who connects and says nothing has no more time than for a head.
             Phase::Idle if heads_now == 0 && stayed >= limits.header_timeout => self.close(),
+            // It was told to finish, and did not take the end of its answer since.
+            Phase::Idle if stayed >= limits.keep_alive + limits.header_timeout => self.close(),
             Phase::Idle if stayed >= limits.keep_alive => self.finish(),
-            _ => {}
+            // It had its answer before the end of its body, and can have no other.
+            Phase::Body if stayed >= limits.header_timeout => self.close(),
+            Phase::Head | Phase::Idle | Phase::Body => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    /// What is wanted of a client that sent this and nothing more, so many seconds after that.
+    async fn wanted(sent: &str, seconds: &[u64]) -> Vec<Order> {
+        let client = Client::new(0, None);
+        let (mut theirs, ours) = duplex(1024);
+        theirs.write_all(sent.as_bytes()).await.unwrap();
+        let mut guarded = Guarded::new(ours, WireLimits::default(), Arc::clone(&client.wire));
+        let _ = tokio::time::timeout(Duration::from_millis(20), guarded.read(&mut [0; 1024])).await;
+        let (now, limits) = (Instant::now(), ServeLimits::default());
+        client.look(now, &limits);
+        let look = |seconds: &u64| {
+            client.look(now + Duration::from_secs(*seconds), &limits);
+            client.order.get()
+        };
+        seconds.iter().map(look).collect()
+    }
+
+    #[tokio::test]
+    async fn whoever_takes_too_long_is_let_go() {
+        use Order::{Close, Finish, GoOn};
+        let head = "GET / HTTP/1.1\r\nHost: a\r\n";
+        assert_eq!(wanted(head, &[9, 10]).await, [GoOn, Close]);
+        // Between two requests: asked to finish, and then, if the end of an answer is still not taken, not asked.
+        assert_eq!(wanted(&format!("{head}\r\n"), &[74, 75, 84, 85]).await, [GoOn, Finish, Finish, Close]);
+        // In the midst of a body that nobody reads any more.
+        let body = format!("{head}Content-Length: 9\r\n\r\nx");
+        assert_eq!(wanted(&body, &[9, 10]).await, [GoOn, Close]);
     }
 }

@@ -56,7 +56,7 @@ impl Deadlines {
             self.first.notify_one();
         }
         let key = self.limits.borrow_mut().insert(Entry { due: self.due(after), waker: None });
-        Limit { deadlines: Rc::clone(self), key }
+        Limit { deadlines: Rc::clone(self), key, after: Cell::new(after) }
     }
 
     fn read(&self) -> u64 {
@@ -76,15 +76,28 @@ impl Deadlines {
 pub(crate) struct Limit {
     deadlines: Rc<Deadlines>,
     key: usize,
+    after: Cell<Duration>,
 }
 
 impl Limit {
+    /// Begins anew, for as long as it was given last.
+    pub(crate) fn begin_anew(&self) {
+        self.restart(self.after.get());
+    }
+
     /// Begins anew.
     pub(crate) fn restart(&self, after: Duration) {
+        self.after.set(after);
         let due = self.deadlines.due(after);
         if let Some(entry) = self.deadlines.limits.borrow_mut().get_mut(self.key) {
             entry.due = due;
         }
+    }
+
+    /// Whether the time is over.
+    pub(crate) fn is_reached(&self) -> bool {
+        let limits = self.deadlines.limits.borrow();
+        limits.get(self.key).is_none_or(|entry| entry.due <= self.deadlines.now.get())
     }
 
     /// Ready when the time is over.
@@ -153,6 +166,17 @@ mod tests {
             let sleep = tokio::time::sleep(PERIOD * 4);
             assert_eq!(limit.bound(sleep).await, Some(()));
         });
+    }
+
+    #[test]
+    fn a_limit_that_begins_anew_has_as_long_as_it_was_given_last() {
+        let deadlines = Deadlines::new();
+        let limit = deadlines.limit(Duration::from_secs(1));
+        let due = || deadlines.limits.borrow().iter().next().map(|(_, entry)| entry.due);
+        limit.restart(Duration::from_secs(60));
+        let long = due();
+        limit.begin_anew();
+        assert_eq!(due(), long);
     }
 
     #[test]

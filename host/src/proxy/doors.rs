@@ -57,14 +57,11 @@ impl Doors {
         Ok(doors)
     }
 
-    /// These are open from now on. Gives those that are new, and those that are gone.
-    pub(super) fn replace(&mut self, doors: Vec<Arc<Door>>) -> (Vec<Arc<Door>>, Vec<Arc<Door>>) {
-        let without = |some: &[Arc<Door>], others: &[Arc<Door>]| -> Vec<Arc<Door>> {
-            some.iter().filter(|door| !others.iter().any(|other| other.id == door.id)).cloned().collect()
-        };
-        let (new, gone) = (without(&doors, &self.open), without(&self.open, &doors));
-        self.open = doors;
-        (new, gone)
+    /// These are open from now on. Gives those that are gone.
+    pub(super) fn replace(&mut self, doors: Vec<Arc<Door>>) -> Vec<Arc<Door>> {
+        let mut before = std::mem::replace(&mut self.open, doors);
+        before.retain(|door| self.open.iter().all(|open| open.id != door.id));
+        before
     }
 }
 

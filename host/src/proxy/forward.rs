@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,9 +21,11 @@ use super::call::Call;
 use super::client::Client;
 use super::deadline::Limit;
 use super::generation::{Entrance, Served};
+use super::kept_head::KeptHead;
 use super::local::Local;
 use super::problem::Problem;
 use super::route::{Route, below};
+use super::secrets::{Before, Secrets};
 use super::stats::Refusal;
 use super::upstream::{InBody, Moves, OutBody, Retry, UpstreamError};
 use super::worker::Worker;
@@ -86,7 +89,7 @@ fn admit(
         return Err(Problem::of_fault(fault));
     }
     let entrance = client.entrance(local.generation()).ok_or_else(|| {
-        let detail = "the configuration has this listener no more";
+        let detail = "the configuration has this listener no more, or not for this user";
         Problem::refused(Refusal::Host, StatusCode::MISDIRECTED_REQUEST, detail).and_close()
     })?;
     refuse_web_pages(request.headers())?;
@@ -126,20 +129,21 @@ async fn forward(
     let body = taken(&mut head, body, &call, &limit).await?;
 
     let again = if upgrade.is_some() { None } else { Again::of(served, &head, &body) };
-    let Authorized { mut head, authorization, secrets } = authorize(head, &call, &limit).await?;
+    let Authorized { authorization, secrets } = authorize(&mut head, &call, &limit).await?;
     let way = Way { ours: if route.skip == 0 { "" } else { &served.ours }, asked: head.uri.clone(), secrets };
     if let Some((ours, protocol)) = upgrade {
         head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(UPGRADE, protocol.clone());
         let upstream = upstream_of(&mut head, &call)?;
         let sent = upstream.send_for_upgrade(Request::from_parts(head, body));
-        let answer = in_time(limit.bound(sent).await, &call)?;
+        let mut answer = in_time(limit.bound(sent).await, &call)?;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            way.secrets.conceal(answer.headers_mut());
             call.answered(answer.status());
             return Ok(tunnel::open(client, ours, answer, protocol, call));
         }
-        let (answer, rejected) = read_ahead(answer, &call, &limit).await?;
-        if rejected {
+        let mut answer = Ahead::unread(answer);
+        if is_rejection(&mut answer, &call, &limit).await? {
             connector.reject(&authorization, &challenge(answer.head.status, &answer.head.headers));
         }
         return Ok(deliver(answer, call, limit, &way));
@@ -150,9 +154,15 @@ async fn forward(
         Some(again) if again.idempotent => Retry::Remade(&remake),
         _ => Retry::Never,
     };
-    let answer = send(head, body, retry, &call, &limit).await?;
-    let (answer, rejected) = read_ahead(answer, &call, &limit).await?;
-    if rejected && let Some((answer, way)) = replay(&answer, &authorization, again, &way, &call, &limit).await
+    let upstream = upstream_of(&mut head, &call)?;
+    let mut answer = {
+        // In its place before it is bounded: every hand that a request goes through copies some hundred bytes.
+        let sent = pin!(upstream.send(Request::from_parts(head, body), retry));
+        Ahead::unread(in_time(limit.bound(sent).await, &call)?)
+    };
+    if answer.may_be_rejection(&call)
+        && is_rejection(&mut answer, &call, &limit).await?
+        && let Some((answer, way)) = replay(&answer, &authorization, again, &way, &call, &limit).await
     {
         return Ok(deliver(answer, call, limit, &way));
     }
@@ -191,7 +201,7 @@ async fn taken(head: &mut Parts, body: Incoming, call: &Call, limit: &Rc<Limit>)
         true => call.local().generation().limits().max_buffered_body,
         false if for_replay => rule.max_replay_body,
         false => {
-            let moves = Moves { limit: Rc::clone(limit), after: connector.timeout() };
+            let moves = Moves { limit: Rc::clone(limit) };
             return Ok(OutBody::Stream(body, Some(moves)));
         }
     };
@@ -218,7 +228,7 @@ async fn taken(head: &mut Parts, body: Incoming, call: &Call, limit: &Rc<Limit>)
 /// What it takes to make a call once more.
 struct Again {
     /// As it was before it got its credential.
-    head: Parts,
+    head: KeptHead,
     body: Bytes,
     idempotent: bool,
     /// Whether the connector's rule allows a replay after a rejection.
@@ -234,12 +244,12 @@ impl Again {
         };
         let idempotent = head.method.is_idempotent();
         let replays = served.connector.rejection().allows_replay(&head.method, Some(&body));
-        (idempotent || replays).then(|| Self { head: head.clone(), body, idempotent, replays })
+        (idempotent || replays).then(|| Self { head: KeptHead::of(head), body, idempotent, replays })
     }
 
     /// The same request, if its credential is to be had without waiting.
     fn at_once(&self, served: &Served) -> Option<Request<OutBody>> {
-        let mut head = self.head.clone();
+        let mut head = self.head.parts();
         served.connector.try_authorize(&mut head)?;
         Some(Request::from_parts(head, out(&self.body)))
     }
@@ -249,30 +259,28 @@ fn out(body: &Bytes) -> OutBody {
     if body.is_empty() { OutBody::Empty } else { OutBody::Bytes(body.clone()) }
 }
 
-/// A request with its credential.
+/// What came of placing a credential.
 struct Authorized {
-    head: Parts,
     authorization: Authorization,
-    /// The names of the query parameters that a profile placed.
-    secrets: Vec<String>,
+    secrets: Secrets,
 }
 
-async fn authorize(mut head: Parts, call: &Call, limit: &Limit) -> Result<Authorized, Problem> {
+async fn authorize(head: &mut Parts, call: &Call, limit: &Limit) -> Result<Authorized, Problem> {
     let connector = &call.served().connector;
-    if let Some(authorization) = connector.try_authorize(&mut head) {
-        return Ok(Authorized { head, authorization, secrets: Vec::new() });
+    if let Some(authorization) = connector.try_authorize(head) {
+        return Ok(Authorized { authorization, secrets: Secrets::default() });
     }
-    let before = head.uri.clone();
-    let outcome = limit.bound(connector.authorize(&mut head)).await;
+    let before = Before::of(head);
+    let outcome = limit.bound(connector.authorize(head)).await;
     let late = outcome.is_none();
     let outcome = outcome.unwrap_or_else(|| {
         let seconds = connector.timeout().as_secs_f32();
-        Err(connector.error(Error::unavailable(format!("no credential within {seconds} s"))))
+        Err(connector.error_of_waiting(Error::unavailable(format!("no credential within {seconds} s"))))
     });
     match outcome {
         Ok(authorization) => {
-            let secrets = placed(&before, &head.uri);
-            Ok(Authorized { head, authorization, secrets })
+            let secrets = Secrets::placed(&before, head);
+            Ok(Authorized { authorization, secrets })
         }
         Err(error) => {
             call.stats().failed(error.kind());
@@ -281,32 +289,12 @@ async fn authorize(mut head: Parts, call: &Call, limit: &Limit) -> Result<Author
     }
 }
 
-/// The names of query parameters that are new.
-fn placed(before: &Uri, after: &Uri) -> Vec<String> {
-    fn pairs(uri: &Uri) -> impl Iterator<Item = &str> {
-        uri.query().into_iter().flat_map(|query| query.split('&'))
-    }
-    let new = pairs(after).filter(|pair| !pairs(before).any(|other| other == *pair));
-    new.map(|pair| pair.split('=').next().unwrap_or_default().to_owned()).collect()
-}
-
 fn upstream_of(head: &mut Parts, call: &Call) -> Result<Rc<super::upstream::Upstream>, Problem> {
     let certificate = head.extensions.remove::<ClientCertificate>();
     call.local().upstream(call.index(), certificate.as_ref()).map_err(|error| {
         call.stats().failed(ErrorKind::Config);
         Problem::no_credential(&call.served().connector.error(error), false)
     })
-}
-
-async fn send(
-    mut head: Parts,
-    body: OutBody,
-    retry: Retry<'_>,
-    call: &Call,
-    limit: &Limit,
-) -> Result<Response<InBody>, Problem> {
-    let upstream = upstream_of(&mut head, call)?;
-    in_time(limit.bound(upstream.send(Request::from_parts(head, body), retry)).await, call)
 }
 
 fn in_time(
@@ -343,22 +331,18 @@ struct Ahead {
 }
 
 /// Whether an answer means that the credential was rejected.
-async fn read_ahead(answer: Response<InBody>, call: &Call, limit: &Limit) -> Result<(Ahead, bool), Problem> {
+async fn is_rejection(answer: &mut Ahead, call: &Call, limit: &Limit) -> Result<bool, Problem> {
     let rule = call.served().connector.rejection();
-    let mut ahead = Ahead::unread(answer);
-    if !rule.matches_head(ahead.head.status, &ahead.head.headers) {
-        return Ok((ahead, false));
-    }
-    if !rule.reads_body() {
-        return Ok((ahead, true));
+    if !answer.may_be_rejection(call) || !rule.reads_body() {
+        return Ok(answer.may_be_rejection(call));
     }
     let mut seen = Vec::new();
     while seen.len() < MOST_BODY {
-        match limit.bound(ahead.rest.frame()).await {
+        match limit.bound(answer.rest.frame()).await {
             Some(Some(Ok(frame))) => {
                 if let Ok(bytes) = frame.into_data() {
                     seen.extend_from_slice(&bytes);
-                    ahead.front.push_back(bytes);
+                    answer.front.push_back(bytes);
                 }
             }
             Some(Some(Err(error))) => return Err(no_answer(Some(error), call)),
@@ -366,8 +350,7 @@ async fn read_ahead(answer: Response<InBody>, call: &Call, limit: &Limit) -> Res
             None => return Err(no_answer(None, call)),
         }
     }
-    let rejected = rule.matches_body(&seen);
-    Ok((ahead, rejected))
+    Ok(rule.matches_body(&seen))
 }
 
 /// The call made once more with another credential, if the connector's rule allows it and there is one. `None` when the
@@ -383,11 +366,14 @@ async fn replay<'w>(
     let connector = &call.served().connector;
     let hope = connector.reject(authorization, &challenge(rejected.head.status, &rejected.head.headers));
     let again = again.filter(|again| again.replays && hope)?;
-    let Authorized { head, secrets, .. } = authorize(again.head, call, limit).await.ok()?;
+    let mut head = again.head.parts();
+    let Authorized { secrets, .. } = authorize(&mut head, call, limit).await.ok()?;
     call.stats().replayed();
     let way = Way { ours: way.ours, asked: head.uri.clone(), secrets };
     let retry = if again.idempotent { Retry::Idempotent } else { Retry::Never };
-    let answer = send(head, out(&again.body), retry, call, limit).await.ok()?;
+    let upstream = upstream_of(&mut head, call).ok()?;
+    let sent = pin!(upstream.send(Request::from_parts(head, out(&again.body)), retry));
+    let answer = in_time(limit.bound(sent).await, call).ok()?;
     Some((Ahead::unread(answer), way))
 }
 
@@ -396,13 +382,18 @@ struct Way<'a> {
     /// What of our path named the connector.
     ours: &'a str,
     asked: Uri,
-    secrets: Vec<String>,
+    secrets: Secrets,
 }
 
 impl Ahead {
     fn unread(answer: Response<InBody>) -> Self {
         let (head, rest) = answer.into_parts();
         Self { head, front: VecDeque::new(), rest }
+    }
+
+    /// Whether its head is that of a rejection.
+    fn may_be_rejection(&self, call: &Call) -> bool {
+        call.served().connector.rejection().matches_head(self.head.status, &self.head.headers)
     }
 }
 
@@ -412,12 +403,14 @@ fn deliver(answer: Ahead, call: Call, limit: Rc<Limit>, way: &Way<'_>) -> Respon
     inbound::strip_answer(&mut head.headers);
     if head.headers.contains_key(LOCATION) || head.headers.contains_key(CONTENT_LOCATION) {
         let base = call.served().connector.base_url();
-        location::map_back(&mut head.headers, base, way.ours, &way.asked, &way.secrets);
+        location::map_back(&mut head.headers, base, way.ours, &way.asked, way.secrets.query());
     }
+    way.secrets.conceal(&mut head.headers);
     head.version = Version::HTTP_11;
     call.answered(head.status);
     let idle_timeout = call.served().connector.serve().idle_timeout;
     limit.restart(idle_timeout);
+    call.client().passes(&limit);
     let passing = Passing { front, rest, idle: limit, idle_timeout, call };
     Response::from_parts(head, AnswerBody::Upstream(Box::new(passing)))
 }

@@ -60,18 +60,25 @@ pub(crate) struct Served {
     pub(crate) scheme: Scheme,
     pub(crate) authority: Authority,
     pub(crate) host: HeaderValue,
-    pub(crate) under_way: AtomicUsize,
+    /// Calls under way, of the configurations before, too.
+    pub(crate) under_way: Arc<AtomicUsize>,
     pub(crate) tls: Option<(Trust, Tls)>,
     /// The proxy on the way to the upstream.
     pub(crate) proxy: Option<upstream::Proxy>,
 }
 
 impl Generation {
-    /// What a running configuration means to those who come in by `doors`.
+    /// What a running configuration means to those who come in by `doors`. Calls that are under way in the one `before`
+    /// count against its limits.
     ///
     /// # Errors
     /// What cannot be served: a token file, a certificate authority, an inherited socket that nobody may use.
-    pub(crate) fn new(host: Host, config: &ServeConfig, doors: &[Arc<Door>]) -> Result<Self, Findings> {
+    pub(crate) fn new(
+        host: Host,
+        config: &ServeConfig,
+        doors: &[Arc<Door>],
+        before: Option<&Self>,
+    ) -> Result<Self, Findings> {
         let mut names = HashMap::new();
         let mut connectors = Vec::new();
         let mut trusts = Trusts::default();
@@ -79,8 +86,11 @@ impl Generation {
             let connector = host
                 .connector(name)
                 .map_err(|error| Findings::from(config.site.finding_at("", error.to_string())))?;
-            let served = Served::new(connector, &mut trusts)
+            let mut served = Served::new(connector, &mut trusts)
                 .map_err(|error| Findings::from(config.site.finding_at("", error.to_string())))?;
+            if let Some(before) = before.and_then(|before| Some(before.served(before.of_name(name)?))) {
+                served.under_way = Arc::clone(&before.under_way);
+            }
             names.insert(name.into(), connectors.len());
             connectors.push(Arc::new(served));
         }
@@ -118,8 +128,9 @@ impl Generation {
                 let token = match token {
                     Some(token) => Arc::clone(token),
                     none => {
-                        let opened =
-                            Token::open(&config.token_file).map_err(|error| wrong(error.to_string()))?;
+                        let opened = Token::open(&config.token_file).map_err(|error| {
+                            Findings::from(config.site.finding_at("token_file", error.to_string()))
+                        })?;
                         Arc::clone(none.insert(Arc::new(opened)))
                     }
                 };
@@ -132,9 +143,8 @@ impl Generation {
             }
             (Some(address), Some(config::Access::AnyLocalProcess)) => {
                 return Err(wrong(format!(
-                    "{} is {address}, which other machines can reach, and `access` lets in every process; \
-                     use `access = \"token\"` or a loopback address",
-                    door.listen
+                    "{address} can be reached from other machines, but `access` is `any-local-process`; \
+                     use `access = \"token\"` or a loopback address"
                 )));
             }
             (Some(_), None) => {
@@ -201,7 +211,7 @@ impl Served {
             scheme,
             authority,
             host,
-            under_way: AtomicUsize::new(0),
+            under_way: Arc::default(),
             tls,
             connector,
         })

@@ -99,8 +99,22 @@ fn fate(name: &str) -> Fate {
         | "trailer"
         | "transfer-encoding"
         | "upgrade" => Fate::Connection,
-        "authorization" | "cookie" | "forwarded" | "via" | "x-real-ip" => Fate::Client,
+        "authorization" | "cookie" => Fate::Client,
+        // What it says of where it comes from.
+        "client-ip"
+        | "cf-connecting-ip"
+        | "forwarded"
+        | "true-client-ip"
+        | "via"
+        | "x-client-ip"
+        | "x-cluster-client-ip"
+        | "x-real-ip" => Fate::Client,
+        // Some servers take these for the path, which would lead out of the connector's prefix.
+        "x-original-uri" | "x-original-url" | "x-rewrite-url" => Fate::Client,
         _ if name.starts_with("x-forwarded-") => Fate::Client,
+        // Many servers know no difference between `x_api_key` and `x-api-key`: the one would stand for the other, be it
+        // one of the above or where a credential is placed.
+        _ if name.contains('_') => Fate::Client,
         _ => Fate::Stays,
     }
 }
@@ -114,19 +128,26 @@ fn remove(headers: &mut HeaderMap, goes: impl Fn(&HeaderName) -> bool) {
 
 /// Removes what `Connection` names (RFC 9110 §7.6.1).
 fn named_by_connection(headers: &mut HeaderMap) {
-    if !headers.contains_key(CONNECTION) {
-        return;
+    let mut values = headers.get_all(CONNECTION).iter();
+    match (values.next(), values.next()) {
+        (None, _) => return,
+        // What nearly everybody says names nothing that stays otherwise.
+        (Some(value), None) if is_of_course(value.as_bytes()) => return,
+        _ => {}
     }
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         .collect();
     for name in named {
         headers.remove(name);
     }
+}
+
+fn is_of_course(connection: &[u8]) -> bool {
+    connection.eq_ignore_ascii_case(b"keep-alive") || connection.eq_ignore_ascii_case(b"close")
 }
 
 /// The protocol that a request wants to go on with, if it asks for one (RFC 9110 §7.8).
@@ -185,6 +206,13 @@ mod tests {
             ("x-forwarded-anything", "1"),
             ("x-real-ip", "1.2.3.4"),
             ("via", "1.1 other"),
+            ("client-ip", "1.2.3.4"),
+            ("true-client-ip", "1.2.3.4"),
+            ("x-original-url", "/admin"),
+            ("x-rewrite-url", "/admin"),
+            ("x_user", "bob"),
+            ("x_forwarded_for", "1.2.3.4"),
+            ("x-api_key", "mine"),
             ("expect", "100-continue"),
             ("x-user", "ada"),
             ("x-other", "1"),
@@ -214,7 +242,9 @@ mod tests {
             ("connection", "close,x-b"),
             ("x-api-key", "1"),
             ("x-b", "2"),
+            ("x-c", "3"),
         ]);
+        fields.append("connection", HeaderValue::from_bytes(b"\xff, x-c").unwrap());
         Strip::new(&[], &[]).request(&mut fields, false);
         assert!(fields.is_empty());
     }

@@ -58,26 +58,61 @@ fn mapped(location: &str, base: &BaseUrl, ours: &str, asked: &Uri, secrets: &[St
         format!("{}://{rest}", asked.scheme_str()?).parse().ok()?
     } else if location.starts_with('/') {
         format!("{}{location}", base.origin()).parse().ok()?
-    } else if secrets.is_empty() {
+    } else if secrets.is_empty() && !has_dots(location) {
         // Relative to where it is: the same on both sides.
         return Some(Mapped::Same);
     } else {
-        let path = asked.path();
-        let folder = &path[..=path.rfind('/')?];
-        format!("{}{folder}{location}", base.origin()).parse().ok()?
+        format!("{}{}", base.origin(), resolved(asked.path(), location)).parse().ok()?
     };
     let query = without(absolute.query(), secrets);
     let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     let fragment = fragment.map(|fragment| format!("#{fragment}")).unwrap_or_default();
-    let text = if base.covers(&absolute) {
-        let rest = &absolute.path()[base.prefix().len()..];
-        let slash = if ours.is_empty() && rest.is_empty() { "/" } else { "" };
-        format!("{ours}{slash}{rest}{query}{fragment}")
-    } else {
-        let authority = absolute.authority()?;
-        format!("{}://{authority}{}{query}{fragment}", absolute.scheme_str()?, absolute.path())
+    let covered = base.covers(&absolute).then(|| &absolute.path()[base.prefix().len()..]);
+    let text = match covered {
+        // What begins with two slashes would be taken for another host's, and we take no such path.
+        Some(rest) if !rest.starts_with("//") && !rest.starts_with("/\\") => {
+            let slash = if ours.is_empty() && rest.is_empty() { "/" } else { "" };
+            format!("{ours}{slash}{rest}{query}{fragment}")
+        }
+        _ => {
+            let authority = absolute.authority()?;
+            format!("{}://{authority}{}{query}{fragment}", absolute.scheme_str()?, absolute.path())
+        }
     };
     Some(Mapped::To(text))
+}
+
+/// Whether a relative address has `.` or `..` segments in some reading: those count from the upstream's root, which is not ours. Taken as
+/// it is, it could lead from one connector to another.
+fn has_dots(location: &str) -> bool {
+    crate::connector::has_dot_segments(location.split('?').next().unwrap_or_default())
+}
+
+/// A relative address as a path from the root (RFC 3986 §5.2).
+fn resolved(asked: &str, location: &str) -> String {
+    let (path, query) = match location.split_once('?') {
+        Some((path, query)) => (path, format!("?{query}")),
+        None => (location, String::new()),
+    };
+    if path.is_empty() {
+        return format!("{asked}{query}");
+    }
+    let folder = asked.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut segments: Vec<&str> = folder.split('/').skip(1).collect();
+    let last = path.split('/').next_back().unwrap_or_default();
+    for segment in path.split('/') {
+        match segment {
+            "." => {}
+            ".." => {
+                segments.pop();
+            }
+            other => segments.push(other),
+        }
+    }
+    if matches!(last, "." | "..") {
+        segments.push("");
+    }
+    format!("/{}{query}", segments.join("/"))
 }
 
 /// A query without the pairs of those names.
@@ -111,6 +146,12 @@ mod tests {
             ("//orders.example/api/42", "/orders/42"),
             ("42", "42"),
             ("?page=2", "?page=2"),
+            ("../42", "/orders/42"),
+            ("./42?x", "/orders/a/42?x"),
+            ("..", "/orders/"),
+            ("../../crm/42", "https://orders.example/crm/42"),
+            ("../../../../crm", "https://orders.example/crm"),
+            ("%2e%2e/%2E./crm", "https://orders.example/api/a/%2e%2e/%2E./crm"),
             ("/login", "https://orders.example/login"),
             ("/apis/x", "https://orders.example/apis/x"),
             ("https://orders.example/api/../admin", "https://orders.example/api/../admin"),
@@ -121,6 +162,10 @@ mod tests {
         }
         assert_eq!(map("https://orders.example/", "https://orders.example", "", &[]).as_deref(), Some("/"));
         assert_eq!(map("https://orders.example/x", "https://orders.example", "", &[]).as_deref(), Some("/x"));
+        let slashes = "https://orders.example//evil.example/x";
+        assert_eq!(map(slashes, "https://orders.example", "", &[]).as_deref(), Some(slashes));
+        let slashes = "https://orders.example/\\evil.example/x";
+        assert_eq!(map(slashes, "https://orders.example", "", &[]).as_deref(), Some(slashes));
     }
 
     #[test]
@@ -130,6 +175,9 @@ mod tests {
             ("/api/a/?x=1&key=s3cret", "/orders/a/?x=1"),
             ("/api/a/?key=s3cret", "/orders/a/"),
             ("c?key=s3cret", "/orders/a/c"),
+            ("?page=2&key=s3cret", "/orders/a/b?page=2"),
+            ("?key=s3cret&page=2", "/orders/a/b?page=2"),
+            ("#top", "/orders/a/b#top"),
             ("https://elsewhere.example/?key=s3cret&y", "https://elsewhere.example/?y"),
         ] {
             assert_eq!(map(location, base, "/orders", &["key"]).as_deref(), Some(expected), "{location}");

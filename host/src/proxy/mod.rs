@@ -12,11 +12,14 @@ mod doors;
 mod forward;
 mod generation;
 mod inbound;
+mod joined;
+mod kept_head;
 pub(crate) mod listen;
 mod local;
 mod location;
 mod problem;
 mod route;
+mod secrets;
 mod serve;
 mod service_manager;
 pub(crate) mod stats;
@@ -24,6 +27,9 @@ mod tunnel;
 mod upstream;
 mod wire;
 mod worker;
+
+#[cfg(test)]
+mod tests;
 
 pub use serve::{Overrides, Proxy};
 pub(crate) use service_manager::ServiceManager;

@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use super::access::Access;
 use super::doors::Doors;
 use super::generation::{Door, Generation};
-use super::listen::{self, Inherited};
+use super::listen::{self, Inherited, Socket};
 use super::stats::Stats;
 use super::worker::{self, Command, Shared};
 use crate::Host;
@@ -103,7 +103,7 @@ impl Proxy {
         let mut doors = Doors::new(std::mem::take(&mut overrides.inherited));
         let opened = doors.open(&host, &config)?;
         let admin = config.admin.as_ref().map(|listen| admin_on(listen, &doors, &config)).transpose()?;
-        let generation = Generation::new(host, &config, &opened)?;
+        let generation = Generation::new(host, &config, &opened, None)?;
         let shared = Arc::new(Shared {
             generation: ArcSwap::from_pointee(generation),
             number: AtomicU64::new(1),
@@ -132,7 +132,8 @@ impl Proxy {
             }),
             state,
         };
-        proxy.enter(opened, &config)?;
+        let sockets = proxy.sockets(&opened, &config)?;
+        proxy.enter(opened, sockets);
         Ok(proxy)
     }
 
@@ -159,30 +160,47 @@ impl Proxy {
     fn replace(&self, host: Host) -> Result<(), Findings> {
         let config = serve_config(&host, &self.state.path, &self.overrides)?;
         let opened = self.state.doors().open(&host, &config)?;
-        let generation = Generation::new(host, &config, &opened)?;
+        let before = self.state.shared.generation.load_full();
+        let generation = Generation::new(host, &config, &opened, Some(&before))?;
+        let sockets = self.sockets(&opened, &config)?;
+        // From here on nothing fails.
         self.state.shared.generation.store(Arc::new(generation));
         self.state.shared.number.fetch_add(1, Ordering::Release);
-        self.enter(opened, &config)?;
+        self.enter(opened, sockets);
         self.tell(|| Command::Refresh);
         Ok(())
     }
 
+    /// A handle for each worker of each listener that is not open yet.
+    fn sockets(
+        &self,
+        opened: &[Arc<Door>],
+        config: &ServeConfig,
+    ) -> Result<Vec<(u64, Vec<Socket>)>, Findings> {
+        let doors = self.state.doors();
+        let new = opened.iter().filter(|door| doors.all().iter().all(|open| open.id != door.id));
+        new.map(|door| {
+            let sockets: Result<_, _> = self.workers.iter().map(|_| door.bound.handle()).collect();
+            let wrong = |error: std::io::Error| {
+                Findings::from(config.site.finding_at("listen", format!("{}: {error}", door.listen)))
+            };
+            Ok((door.id, sockets.map_err(wrong)?))
+        })
+        .collect()
+    }
+
     /// Takes connections from these listeners, and from no others.
-    fn enter(&self, opened: Vec<Arc<Door>>, config: &ServeConfig) -> Result<(), Findings> {
-        let (new, gone) = self.state.doors().replace(opened);
-        for door in gone {
+    fn enter(&self, opened: Vec<Arc<Door>>, new: Vec<(u64, Vec<Socket>)>) {
+        for door in self.state.doors().replace(opened) {
             self.tell(|| Command::Leave(door.id));
             tracing::info!(listener = %door.listen, "listens there no more");
         }
-        for door in new {
-            for worker in &self.workers {
-                let socket = door.bound.handle().map_err(|error| {
-                    Findings::from(config.site.finding_at("listen", format!("{}: {error}", door.listen)))
-                })?;
-                let _ = worker.commands.send(Command::Listen(door.id, socket));
+        for (door, sockets) in new {
+            for (worker, socket) in self.workers.iter().zip(sockets) {
+                // A worker that is gone needs no socket.
+                let _ = worker.commands.send(Command::Listen(door, socket));
             }
         }
-        Ok(())
     }
 
     fn tell(&self, command: impl Fn() -> Command) {
@@ -213,6 +231,15 @@ impl Proxy {
         tokio::time::timeout(within, all).await.is_ok()
     }
 
+    /// The file with the token that clients send, if one of the listeners wants it.
+    pub fn token_file(&self) -> Option<PathBuf> {
+        let generation = self.state.shared.generation.load();
+        let wants = self.state.doors().all().iter().any(|door| {
+            generation.entrance(door.id).is_some_and(|entrance| matches!(entrance.access, Access::Token(_)))
+        });
+        generation.host().serve().filter(|_| wants).map(|config| config.token_file.clone())
+    }
+
     /// What it serves now.
     pub fn host(&self) -> Host {
         self.state.shared.generation.load().host().clone()
@@ -221,6 +248,17 @@ impl Proxy {
     /// Where it listens, as a person reads it: with the port that the system chose where none was given.
     pub fn listeners(&self) -> Vec<String> {
         self.state.doors().all().iter().map(|door| door.address()).collect()
+    }
+
+    /// Connections of clients.
+    #[cfg(test)]
+    pub(super) fn connections(&self) -> usize {
+        self.state.shared.connections.load(Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    pub(super) fn generation(&self) -> Arc<Generation> {
+        self.state.shared.generation.load_full()
     }
 
     /// How long calls under way have when it ends.

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use slab::Slab;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 
 use super::client::Client;
 use super::deadline::Deadlines;
@@ -60,14 +61,16 @@ pub(crate) struct Worker {
 /// How often slow and idle connections are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// How long a request may take from a client to here.
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
+
 /// Runs a worker on the calling thread until its commander hangs up.
 ///
 /// # Errors
 /// When the thread cannot wait for sockets.
 pub(crate) fn run(shared: Arc<Shared>, commands: UnboundedReceiver<Command>) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let tasks = LocalSet::new();
-    tasks.block_on(&runtime, async move {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(async move {
         let worker = Worker::new(shared);
         let deadlines = Rc::clone(&worker.deadlines);
         let ticking = spawn_local(async move { deadlines.run().await });
@@ -76,6 +79,8 @@ pub(crate) fn run(shared: Arc<Shared>, commands: UnboundedReceiver<Command>) -> 
         ticking.abort();
         sweeping.abort();
     });
+    // Whoever still asks the resolver for a name is not waited for.
+    runtime.shutdown_background();
     Ok(())
 }
 
@@ -107,6 +112,12 @@ impl Worker {
         Rc::clone(&local.1)
     }
 
+    /// Whether this is the end, and clients are to send no more.
+    #[inline]
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
     async fn obey(self: &Rc<Self>, mut commands: UnboundedReceiver<Command>) {
         while let Some(command) = commands.recv().await {
             match command {
@@ -131,22 +142,52 @@ impl Worker {
     }
 
     async fn listen(self: Rc<Self>, door: u64, socket: Socket, closed: Rc<Notify>) {
-        let taking = async {
-            match socket {
-                Socket::Tcp(listener) => match TcpListener::from_std(listener) {
-                    Ok(listener) => self.take_tcp(door, &listener).await,
-                    Err(error) => tracing::error!(%error, "a listener cannot be used"),
-                },
-                Socket::Unix(listener) => match UnixListener::from_std(listener) {
-                    Ok(listener) => self.take_unix(door, &listener).await,
-                    Err(error) => tracing::error!(%error, "a listener cannot be used"),
-                },
-            }
+        let outcome = match socket {
+            Socket::Tcp(listener) => self.listen_tcp(door, listener, &closed).await,
+            Socket::Unix(listener) => self.listen_unix(door, listener, &closed).await,
         };
+        if let Err(error) = outcome {
+            tracing::error!(%error, "a listener cannot be used");
+        }
+    }
+
+    async fn listen_tcp(
+        self: &Rc<Self>,
+        door: u64,
+        listener: std::net::TcpListener,
+        closed: &Notify,
+    ) -> io::Result<()> {
+        let listener = TcpListener::from_std(listener)?;
         tokio::select! {
-            () = taking => {}
+            () = self.take_tcp(door, &listener) => {}
             () = closed.notified() => {}
         }
+        // Who was put through before the end is let in.
+        let listener = listener.into_std()?;
+        while let Ok((stream, _)) = listener.accept() {
+            stream.set_nonblocking(true)?;
+            self.serve_tcp(door, TcpStream::from_std(stream)?);
+        }
+        Ok(())
+    }
+
+    async fn listen_unix(
+        self: &Rc<Self>,
+        door: u64,
+        listener: std::os::unix::net::UnixListener,
+        closed: &Notify,
+    ) -> io::Result<()> {
+        let listener = UnixListener::from_std(listener)?;
+        tokio::select! {
+            () = self.take_unix(door, &listener) => {}
+            () = closed.notified() => {}
+        }
+        let listener = listener.into_std()?;
+        while let Ok((stream, _)) = listener.accept() {
+            stream.set_nonblocking(true)?;
+            self.serve_unix(door, UnixStream::from_std(stream)?);
+        }
+        Ok(())
     }
 
     async fn take_tcp(self: &Rc<Self>, door: u64, listener: &TcpListener) {
@@ -155,9 +196,7 @@ impl Worker {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     pause.accepted();
-                    // Answers are small and waited for.
-                    let _ = stream.set_nodelay(true);
-                    self.serve(door, stream);
+                    self.serve_tcp(door, stream);
                 }
                 Err(error) => wait(&mut pause, &error).await,
             }
@@ -170,20 +209,29 @@ impl Worker {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     pause.accepted();
-                    let entrance = self.local().generation().entrance(door).cloned();
-                    let uid = peer_uid(&stream);
-                    match (entrance, uid) {
-                        (Some(entrance), Ok(uid)) if entrance.uids.contains(&uid) => self.serve(door, stream),
-                        // Without a word: who may not come in has nothing to learn here.
-                        _ => self.local().stats().refused(Refusal::Access),
-                    }
+                    self.serve_unix(door, stream);
                 }
                 Err(error) => wait(&mut pause, &error).await,
             }
         }
     }
 
-    fn serve<S>(self: &Rc<Self>, door: u64, stream: S)
+    fn serve_tcp(self: &Rc<Self>, door: u64, stream: TcpStream) {
+        // Answers are small and waited for.
+        let _ = stream.set_nodelay(true);
+        self.serve(door, None, stream);
+    }
+
+    fn serve_unix(self: &Rc<Self>, door: u64, stream: UnixStream) {
+        let entrance = self.local().generation().entrance(door).cloned();
+        match (entrance, peer_uid(&stream)) {
+            (Some(entrance), Ok(uid)) if entrance.uids.contains(&uid) => self.serve(door, Some(uid), stream),
+            // Without a word: who may not come in has nothing to learn here.
+            _ => self.local().stats().refused(Refusal::Access),
+        }
+    }
+
+    fn serve<S>(self: &Rc<Self>, door: u64, uid: Option<u32>, stream: S)
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
@@ -195,12 +243,9 @@ impl Worker {
             return;
         }
         local.stats().accepted();
-        let client = Client::new(door);
+        let client = Client::new(door, uid);
         let present =
             Present { key: self.clients.borrow_mut().insert(Rc::clone(&client)), worker: Rc::clone(self) };
-        if self.draining.get() {
-            client.finish();
-        }
         self.changed.notify_one();
         spawn_local(async move {
             client.serve(Rc::clone(&present.worker), stream).await;
@@ -229,11 +274,13 @@ impl Worker {
         for (_, closed) in self.doors.borrow_mut().drain() {
             closed.notify_one();
         }
-        for (_, client) in self.clients.borrow().iter() {
-            client.finish();
-        }
+        // What is on its way already is answered, too; whoever says nothing by then is let go.
+        tokio::time::sleep(ON_ITS_WAY).await;
         // Looked at now and then: this happens once in a process's life.
         while !self.clients.borrow().is_empty() || self.local().generation().is_busy() {
+            for (_, client) in self.clients.borrow().iter() {
+                client.finish();
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let _ = done.send(());

@@ -1,10 +1,11 @@
 //! `countersign demo`: the product at work on this machine, in one go.
 //!
-//! Three APIs that look at their callers' credentials, three profiles (one of a type that only a plugin knows), and the
-//! same calls with and without. It ends well only if all of it held.
+//! Three APIs that look at their callers' credentials, three profiles (one of a type that only a plugin knows), the same
+//! calls with and without, and by a plain HTTP client through the proxy. It ends well only if all of it held.
 
 mod apis;
 mod build;
+mod proxy;
 mod server;
 
 use std::fs;
@@ -43,6 +44,7 @@ pub(crate) async fn run(plugin: Option<PathBuf>, keep: bool) -> Result<(), Strin
 
 struct Demonstration {
     host: Host,
+    config: PathBuf,
     calls: Vec<Call>,
     paint: Paint,
     /// They run as long as they are held.
@@ -96,8 +98,8 @@ impl Demonstration {
         for line in config.lines() {
             say(format_args!("  {}\n", paint.dim(line)))?;
         }
-        let host =
-            Host::start(&folder.join("countersign.toml")).await.map_err(|findings| findings.to_string())?;
+        let config = folder.join("countersign.toml");
+        let host = Host::start(&config).await.map_err(|findings| findings.to_string())?;
         let calls = vec![
             Call { connector: "orders", path: "/42", how: "signed JWT", expected: "\"for\":\"ada\"" },
             Call {
@@ -114,7 +116,7 @@ impl Demonstration {
             },
             Call { connector: "acme", path: "/rockets", how: "plugin's session", expected: "\"rockets\":3" },
         ];
-        Ok(Self { host, calls, paint, _servers: vec![orders, crm, acme] })
+        Ok(Self { host, config, calls, paint, _servers: vec![orders, crm, acme] })
     }
 
     async fn show(self) -> Result<(), String> {
@@ -142,6 +144,7 @@ impl Demonstration {
             }
         }
         if failures.is_empty() {
+            proxy::show(&self.host, &self.config, self.paint).await?;
             say(format_args!(
                 "\n{} Next: README.md, \"Your first connector\".\n",
                 self.paint.good("All of it held.")
@@ -176,7 +179,11 @@ impl Demonstration {
 
 fn configuration(orders: &Server, crm: &Server, acme: &Server) -> String {
     format!(
-        r#"[profiles.orders-jwt]
+        r#"[serve]
+listen = "127.0.0.1:0"
+access = "any-local-process"
+
+[profiles.orders-jwt]
 type     = "jwt-bearer"
 issuer   = "{ISSUER}"
 audience = "{AUDIENCE}"
@@ -197,7 +204,7 @@ user      = "erp"
 password  = "${{file:acme.secret}}"
 
 [connectors]
-orders = {{ base_url = "{}", profile = "orders-jwt" }}
+orders = {{ base_url = "{}", profile = "orders-jwt", caller = {{ user = {{ header = "X-User" }} }} }}
 crm    = {{ base_url = "{}", profile = "crm-oauth" }}
 acme   = {{ base_url = "{}", profile = "acme-session" }}
 "#,

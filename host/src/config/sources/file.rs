@@ -23,12 +23,17 @@ pub(crate) enum ReadError {
 
 impl ReadError {
     pub(crate) fn message(&self, path: &Path, limit: u64) -> String {
-        let path = path.display();
+        let colon = if matches!(self, Self::Io(_)) { ":" } else { "" };
+        format!("{}{colon} {}", path.display(), self.words(limit))
+    }
+
+    /// For who has named the file already.
+    pub(crate) fn words(&self, limit: u64) -> String {
         match self {
-            Self::Io(error) => format!("{path}: {}", io_words(error)),
-            Self::NoFile => format!("{path} is not a regular file"),
-            Self::TooLarge => format!("{path} is larger than {} KiB", limit >> 10),
-            Self::Unsteady => format!("{path} was being written while it was read"),
+            Self::Io(error) => io_words(error),
+            Self::NoFile => "is not a regular file".to_owned(),
+            Self::TooLarge => format!("is larger than {} KiB", limit >> 10),
+            Self::Unsteady => "was being written while it was read".to_owned(),
         }
     }
 }

@@ -95,7 +95,8 @@ fn an_unreadable_file_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.toml");
     let said = || Document::read(&path).map(|_| ()).unwrap_err().to_string();
-    assert!(said().contains("c.toml: there is no such file\n  help: name the configuration"), "{}", said());
+    let missing = format!("{}: there is no such file\n  help: name the configuration", path.display());
+    assert!(said().starts_with(&missing), "{}", said());
     fs::write(&path, b"a = 1\nb = \xC3\xA4\xFF").unwrap();
     assert!(said().ends_with("c.toml:2:6: is not UTF-8"), "{}", said());
     assert!(Document::read(folder.path()).unwrap_err().to_string().contains("is not a regular file"));

@@ -48,14 +48,14 @@ impl Http1 {
         self.requests.is_ready()
     }
 
-    /// Sends a request and waits for its answer's head.
+    /// Takes a request, sends it and waits for its answer's head.
     pub(super) async fn send(
         &mut self,
-        mut request: Request<OutBody>,
+        request: &mut Request<OutBody>,
     ) -> Result<Response<Incoming>, Unanswered> {
-        head::for_http1(&mut request);
+        head::for_http1(request);
         self.heard.forget();
-        let answer = self.requests.try_send_request(request).await;
+        let answer = self.requests.try_send_request(std::mem::take(request)).await;
         answer.map_err(|failed| Unanswered::of(failed, self.heard.anything()))
     }
 }

@@ -17,9 +17,10 @@ use super::unanswered::Unanswered;
 const PING_AFTER: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 
-/// How much of one answer, and of all on a connection, may wait here for clients that read slowly, in bytes.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
+/// How much of one answer, and of all on a connection, may wait here for clients that read slowly, in bytes. When the
+/// connection's is used up, nobody's answer goes on: so it is that of very many answers.
+const STREAM_WINDOW: u32 = 512 << 10;
+const CONNECTION_WINDOW: u32 = 64 << 20;
 
 /// How large an answer's header fields may be, in bytes.
 const MOST_HEADERS: u32 = 64 * 1024;
@@ -54,9 +55,15 @@ impl Http2 {
         self.requests.is_ready()
     }
 
-    /// Sends a request in HTTP/2's form and waits for its answer's head.
-    pub(super) async fn send(&mut self, request: Request<OutBody>) -> Result<Response<Incoming>, Unanswered> {
-        self.requests.try_send_request(request).await.map_err(|failed| Unanswered::of(failed, false))
+    /// Takes a request in HTTP/2's form, sends it and waits for its answer's head.
+    pub(super) async fn send(
+        &mut self,
+        request: &mut Request<OutBody>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        self.requests
+            .try_send_request(std::mem::take(request))
+            .await
+            .map_err(|failed| Unanswered::of(failed, false))
     }
 }
 

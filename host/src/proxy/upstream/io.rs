@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::proxy::joined::poll_write_joined;
+
 /// A connection's bytes.
 ///
 /// It notes when the peer said something, so that a request is only repeated when nothing was. And, if it is patient, it
@@ -97,8 +99,8 @@ impl AsyncWrite for Io {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let outcome = ready!(match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Stream::Plain(stream) => poll_write_joined(Pin::new(stream), cx, bufs),
+            Stream::Tls(stream) => poll_write_joined(Pin::new(stream), cx, bufs),
         });
         self.written(outcome)
     }

@@ -1,7 +1,6 @@
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -10,9 +9,10 @@ use hyper::body::Incoming;
 use crate::proxy::deadline::Limit;
 
 /// The body of a request to an upstream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum OutBody {
     /// None.
+    #[default]
     Empty,
     /// In memory: it can be sent again.
     Bytes(Bytes),
@@ -23,8 +23,8 @@ pub(crate) enum OutBody {
 /// A limit that begins anew whenever something of a body moved.
 #[derive(Debug)]
 pub(crate) struct Moves {
+    /// That of the answer's head, and then of the answer: what it was given last holds.
     pub(crate) limit: Rc<Limit>,
-    pub(crate) after: Duration,
 }
 
 impl OutBody {
@@ -65,9 +65,14 @@ impl Body for OutBody {
             Self::Stream(stream, moves) => {
                 let polled = Pin::new(stream).poll_frame(cx);
                 if let (Poll::Ready(_), Some(moves)) = (&polled, moves) {
-                    moves.limit.restart(moves.after);
+                    moves.limit.begin_anew();
                 }
-                polled
+                // What a client says in trailers is fields that nobody stripped, after the credential was placed: they go no
+                // further (RFC 9110 §6.5.1).
+                match polled {
+                    Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => Poll::Ready(None),
+                    polled => polled,
+                }
             }
         }
     }

@@ -118,7 +118,7 @@ impl Upstream {
                 }
             };
             let copy = connection.copy(was_kept, &request, retry);
-            let failed = match self.exchange(&mut connection, request).await {
+            let failed = match self.exchange(&mut connection, &mut request).await {
                 Ok(answer) => return self.answer(answer, connection),
                 Err(failed) => failed,
             };
@@ -143,11 +143,11 @@ impl Upstream {
     /// Why there is no answer.
     pub(crate) async fn send_for_upgrade(
         self: &Rc<Self>,
-        request: Request<OutBody>,
+        mut request: Request<OutBody>,
     ) -> Result<Response<InBody>, UpstreamError> {
         let (stream, _) = connect(&self.target, Purpose::Upgrade).await?;
         let mut connection = Http1::start_upgradable(stream).await.map_err(|error| self.broke(&error))?;
-        let answer = connection.send(request).await.map_err(|failed| self.broke(failed.error()))?;
+        let answer = connection.send(&mut request).await.map_err(|failed| self.broke(failed.error()))?;
         Ok(answer.map(|body| InBody::new(body, self.clone(), None)))
     }
 
@@ -210,13 +210,13 @@ impl Upstream {
     async fn exchange(
         &self,
         connection: &mut Connection,
-        mut request: Request<OutBody>,
+        request: &mut Request<OutBody>,
     ) -> Result<Response<Incoming>, Unanswered> {
         match connection {
             Connection::Own(connection) => connection.send(request).await,
             Connection::Shared(connection, number) => {
                 if let Some(authority) = &self.authority {
-                    head::for_http2(&mut request, &self.scheme, authority);
+                    head::for_http2(request, &self.scheme, authority);
                 }
                 let outcome = connection.send(request).await;
                 if outcome.as_ref().is_err_and(Unanswered::ends_connection) {

@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::follow::{Follower, Stop};
 use super::linger::Linger;
 use super::{WireLimits, WireState};
+use crate::proxy::joined::poll_write_joined;
 
 /// A client's connection, of which the server's parser gets only heads that were judged whole, and bodies as they are
 /// framed.
@@ -174,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         if this.follower.is_at_fork() {
             this.leave_fork();
         }
-        Pin::new(&mut this.io).poll_write_vectored(cx, bufs)
+        poll_write_joined(Pin::new(&mut this.io), cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -251,3 +251,17 @@ async fn by_hand(mut stream: TlsStream<TcpStream>, refuse: impl Fn(u8) -> Option
         stream.flush().await.unwrap();
     }
 }
+
+#[test]
+fn answers_that_nobody_reads_do_not_hold_up_the_others() {
+    run(async {
+        let (server, upstream) = serve(async |_| answer(vec![b'x'; 2 << 20])).await;
+        assert!(call(&upstream, get(), Retry::Never).await.is_ok());
+        let mut unread = Vec::new();
+        for _ in 0..20 {
+            unread.push(upstream.send(get(), Retry::Never).await.unwrap());
+        }
+        let (_, body) = call(&upstream, get(), Retry::Never).await.unwrap();
+        assert_eq!((body.len(), server.accepted()), (2 << 20, 1));
+    });
+}

@@ -154,7 +154,7 @@ fn what_was_not_sent_comes_back() {
         .unwrap();
         signal.read_u8().await.unwrap();
         assert!(connection.is_ready());
-        match connection.send(post("body")).await {
+        match connection.send(&mut post("body")).await {
             Err(Unanswered::Unsent(request, _)) => assert_eq!(request.method(), Method::POST),
             other => panic!("{other:?}"),
         }

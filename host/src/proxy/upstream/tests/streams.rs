@@ -12,7 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{spawn_local, yield_now};
 
 use super::server::Server;
-use super::{OutBody, Retry, Upstream, get, run, until, upstream};
+use super::tls_server::{Authority, TlsServer, answer};
+use super::{OutBody, Retry, Upstream, get, run, until, upstream, upstream_with};
 
 /// A client's connection to something that passes its requests on, bodies and all.
 async fn passing_on(upstream: Rc<Upstream>) -> TcpStream {
@@ -101,6 +102,23 @@ fn a_client_that_goes_away_during_its_request_ends_it_upstream() {
         drop(client);
         until(|| closed.get()).await;
         assert_eq!(upstream.idle(), 0);
+    });
+}
+
+#[test]
+fn a_clients_trailers_go_no_further() {
+    run(async {
+        let authority = Authority::new();
+        let server = TlsServer::start(authority.server("127.0.0.1"), async |request: Request<Incoming>| {
+            let whole = request.into_body().collect().await.unwrap();
+            answer(format!("{:?}", whole.trailers().map(http::HeaderMap::len)))
+        })
+        .await;
+        let upstream = upstream_with(&server.url(), Some(authority.trusted(None)));
+        let mut client = passing_on(upstream).await;
+        let head = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+        client.write_all(format!("{head}1\r\nx\r\n0\r\nx-user: eve\r\n\r\n").as_bytes()).await.unwrap();
+        read_until(&mut client, "None").await;
     });
 }
 

@@ -1,10 +1,9 @@
 //! A plugin file: its size, and how long it takes until its type can be used.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use countersign_host::plugin::load_folder;
+use countersign_host::plugin::{FolderSettings, load_folder};
 use countersign_host::registry::Registry;
 
 use crate::hosts;
@@ -31,7 +30,7 @@ pub fn load_once(file: &Path) {
     let built_in = Registry::built_in();
     let start = Instant::now();
     let names: Vec<&str> = built_in.names().collect();
-    let loaded = load_folder(&plugins, &BTreeMap::new(), &names);
+    let loaded = load_folder(&plugins, &FolderSettings::default(), &names);
     let registry = loaded.plugins.into_iter().fold(Registry::built_in(), Registry::with_plugin);
     let spent = start.elapsed();
     assert!(registry.manifest("bench-token").is_some());

@@ -19,6 +19,7 @@ mod profile;
 pub mod protocol;
 mod register;
 mod request;
+pub mod respondent;
 mod secret;
 #[cfg(feature = "template")]
 mod template;

@@ -47,6 +47,24 @@ macro_rules! export_plugin {
     };
 }
 
+/// Makes this crate's program a plugin: everything registered in it becomes the types of the executable.
+///
+/// ```no_run
+/// countersign::plugin_main!();
+/// ```
+#[macro_export]
+macro_rules! plugin_main {
+    () => {
+        fn main() -> ::std::io::Result<()> {
+            $crate::respondent::answer_on_stdio(
+                ::core::env!("CARGO_PKG_NAME"),
+                ::core::env!("CARGO_PKG_VERSION"),
+                ::core::env!("CARGO_PKG_DESCRIPTION"),
+            )
+        }
+    };
+}
+
 /// Puts a note into the section by which a plugin file is judged.
 #[doc(hidden)]
 #[macro_export]

@@ -5,7 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use countersign::protocol::Start;
-use countersign::{Credential, Error, Inputs, Signer};
+use countersign::{Credential, Error, Inputs};
+
+use crate::instance::Signing;
 
 /// A future on the slow path.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -18,9 +20,6 @@ pub trait Acquire: Send + Sync + 'static {
     /// Holds one whole conversation with the profile. Dropping the future cancels it.
     fn acquire(self: Arc<Self>, start: Start) -> BoxFuture<'static, Result<Credential, Error>>;
 
-    /// A signer for a credential that signs.
-    ///
-    /// # Errors
-    /// When the profile's home cannot take the credential.
-    fn signer(&self, credential: Credential) -> Result<Box<dyn Signer>, Error>;
+    /// A signer for a credential that signs; an error when the profile's home cannot take it.
+    fn signer(&self, credential: Credential) -> BoxFuture<'_, Result<Signing, Error>>;
 }

@@ -4,48 +4,48 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::protocol::{Event, Need, Resume, Start, Step};
-use countersign::{Credential, Error, Inputs, Profile, Signer};
+use countersign::{Credential, Error, Inputs};
 use tracing::Instrument;
 
 use crate::acquire::{Acquire, BoxFuture};
 use crate::cache::Clock;
 use crate::exchange::Exchange;
+use crate::instance::{Instance, Signing};
 
 /// How long a whole conversation may last.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// How many needs a conversation may have; a profile that asks for ever is stopped here.
 const MOST_NEEDS: usize = 64;
 
-/// A profile in this process, linked in or from a `.so`, as the cache sees it.
-pub(crate) struct LocalProfile {
+/// An instance of a profile, as the cache sees it.
+pub(crate) struct Driven {
     name: Arc<str>,
     type_name: Arc<str>,
-    inputs: Inputs,
-    profile: Box<dyn Profile>,
+    instance: Box<dyn Instance>,
     exchange: Arc<Exchange>,
     clock: Clock,
 }
 
-impl LocalProfile {
+impl Driven {
     pub(crate) fn new(
         name: Arc<str>,
         type_name: Arc<str>,
-        profile: Box<dyn Profile>,
+        instance: Box<dyn Instance>,
         exchange: Arc<Exchange>,
         clock: Clock,
     ) -> Self {
-        Self { name, type_name, inputs: profile.inputs(), profile, exchange, clock }
+        Self { name, type_name, instance, exchange, clock }
     }
 
     async fn converse(&self, start: Start) -> Result<Credential, Error> {
-        let (mut step, mut flow) = self.profile.start(start);
+        let (mut step, mut conversation) = self.instance.start(start).await;
         for _ in 0..MOST_NEEDS {
             let event = match step {
                 Step::Done(credential) => return Ok(credential),
                 Step::Failed(error) => return Err(error),
                 Step::Need(need) => self.meet(need).await,
             };
-            step = flow.resume(Resume { now: self.clock.tick().wall, event });
+            step = conversation.resume(Resume { now: self.clock.tick().wall, event }).await;
         }
         match step {
             Step::Done(credential) => Ok(credential),
@@ -74,9 +74,9 @@ impl LocalProfile {
     }
 }
 
-impl Acquire for LocalProfile {
+impl Acquire for Driven {
     fn inputs(&self) -> &Inputs {
-        &self.inputs
+        self.instance.inputs()
     }
 
     fn acquire(self: Arc<Self>, start: Start) -> BoxFuture<'static, Result<Credential, Error>> {
@@ -89,7 +89,7 @@ impl Acquire for LocalProfile {
         Box::pin(conversation.instrument(span))
     }
 
-    fn signer(&self, credential: Credential) -> Result<Box<dyn Signer>, Error> {
-        self.profile.signer(credential)
+    fn signer(&self, credential: Credential) -> BoxFuture<'_, Result<Signing, Error>> {
+        self.instance.signer(credential)
     }
 }

@@ -15,6 +15,7 @@ mod drive;
 mod error;
 mod exchange;
 mod host;
+pub mod instance;
 pub mod plugin;
 mod proxy;
 pub mod registry;

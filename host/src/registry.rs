@@ -9,6 +9,7 @@ use countersign::{Error, Manifest, Profile, ProfileType};
 use serde_json::Value;
 
 use crate::config::Types;
+use crate::instance::{Blocking, Instance, Linked};
 use crate::plugin::Plugin;
 
 /// All profile types that this host knows.
@@ -93,16 +94,25 @@ impl Registry {
         })
     }
 
-    /// Makes an instance of a type from its settings, without the keys that belong to the host.
+    /// Makes an instance of a type from its settings, without the keys that belong to the host. It may block, within a
+    /// deadline.
     ///
     /// # Errors
     /// [`Unsupported`](countersign::ErrorKind::Unsupported) when there is no such type; else the type's own.
-    pub fn create(&self, name: &str, settings: &Value) -> Result<Box<dyn Profile>, Error> {
+    pub fn instance(&self, name: &str, settings: &Value) -> Result<Box<dyn Instance>, Error> {
         match self.types.get(name).map(|entry| &entry.code) {
-            Some(Code::BuiltIn(built_in)) => built_in.create(settings),
-            Some(Code::Plugin(plugin)) => plugin.create(name, settings),
+            Some(Code::BuiltIn(built_in)) => Ok(Box::new(Linked::new(built_in.create(settings)?))),
+            Some(Code::Plugin(plugin)) => plugin.instance(name, settings),
             None => Err(Error::unsupported(format!("there is no profile type `{name}`"))),
         }
+    }
+
+    /// As [`instance`](Registry::instance), for those who can wait.
+    ///
+    /// # Errors
+    /// As [`instance`](Registry::instance).
+    pub fn create(&self, name: &str, settings: &Value) -> Result<Box<dyn Profile>, Error> {
+        Ok(Box::new(Blocking::new(self.instance(name, settings)?)))
     }
 }
 

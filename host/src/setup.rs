@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::{Inputs, Profile};
+use countersign::Inputs;
 
 use crate::config::{
     Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginsConfig, ProfileConfig,
     ServeConfig, Sources, StoreConfig, Watched,
 };
-use crate::plugin::{Folder, PluginNote, PluginSettings, Shelf};
+use crate::instance::{Instance, wait};
+use crate::plugin::{About, Folder, FolderSettings, PluginSettings, Shelf};
 use crate::registry::{CodeId, Registry};
 
 /// A configuration that was read whole and found good, with an instance of each profile. Nothing runs yet.
@@ -28,7 +29,7 @@ pub struct Setup {
     pub(crate) shelf: Arc<Shelf>,
     /// The file as it was when it was read.
     pub(crate) watched: Option<Watched>,
-    plugins: Vec<PluginNote>,
+    plugins: Vec<About>,
     refused_plugins: usize,
     pub(crate) warnings: Findings,
 }
@@ -127,8 +128,8 @@ impl Setup {
         self.serve.as_ref()
     }
 
-    /// What the loaded plugin files say of themselves.
-    pub fn plugins(&self) -> &[PluginNote] {
+    /// What the loaded plugins say of themselves.
+    pub fn plugins(&self) -> &[About] {
         &self.plugins
     }
 
@@ -159,7 +160,7 @@ impl ReadyProfile {
     /// # Errors
     /// When the profile's code panicked.
     pub fn public_keys(&self) -> Result<Vec<serde_json::Value>, countersign::Error> {
-        self.made.instance.public_keys()
+        wait(self.made.instance.public_keys())
     }
 }
 
@@ -172,7 +173,7 @@ impl std::fmt::Debug for ReadyProfile {
 /// Profiles that read what no call through the proxy has, so that each such call would fail: a warning, for the same
 /// connector may serve other calls.
 fn unsupplied_callers(connectors: &[ConnectorConfig], profiles: &[ReadyProfile]) -> Findings {
-    let inputs: HashMap<&str, Inputs> =
+    let inputs: HashMap<&str, &Inputs> =
         profiles.iter().map(|profile| (profile.name(), profile.made.instance.inputs())).collect();
     let mut findings = Findings::new();
     for connector in connectors {
@@ -201,7 +202,7 @@ fn header_for(attribute: &str) -> String {
 
 /// An instance of a profile, and what came with making it.
 pub(crate) struct Made {
-    pub(crate) instance: Box<dyn Profile>,
+    pub(crate) instance: Box<dyn Instance>,
     pub(crate) from: MadeFrom,
     /// The files that its settings came from.
     pub(crate) files: Vec<Watched>,
@@ -229,7 +230,7 @@ pub(crate) fn make(
 ) -> Result<Made, Findings> {
     let mut resolved = profile.settings.resolve(sources)?;
     let instance = registry
-        .create(&profile.type_name, &resolved.value)
+        .instance(&profile.type_name, &resolved.value)
         .map_err(|error| Findings::from(profile.settings.locate(&error)))?;
     let from = MadeFrom {
         type_name: Arc::clone(&profile.type_name),
@@ -243,7 +244,7 @@ pub(crate) fn make(
 }
 
 /// The types, the plugins' notes, and what is wrong with single plugin files although the rest can go on.
-fn types(document: &Document, shelf: &Shelf) -> Result<(Registry, Vec<PluginNote>, Findings), Findings> {
+fn types(document: &Document, shelf: &Shelf) -> Result<(Registry, Vec<About>, Findings), Findings> {
     let config = document.plugins()?;
     let Folder { plugins, refusals } = load(&config, shelf);
     let mut findings = Findings::new();
@@ -252,14 +253,14 @@ fn types(document: &Document, shelf: &Shelf) -> Result<(Registry, Vec<PluginNote
         // The others can go on without the file; a profile that wants its types is an error by itself.
         findings.push(if refusal.is_fatal() { finding } else { finding.as_warning() });
     }
-    let notes = plugins.iter().map(|plugin| plugin.note().clone()).collect();
+    let notes = plugins.iter().map(|plugin| plugin.about().clone()).collect();
     let registry = plugins.into_iter().fold(Registry::built_in(), Registry::with_plugin);
     Ok((registry, notes, findings))
 }
 
 fn load(config: &PluginsConfig, shelf: &Shelf) -> Folder {
     let Some(dir) = &config.dir else { return Folder::default() };
-    let settings: BTreeMap<String, PluginSettings> = config
+    let plugins: BTreeMap<String, PluginSettings> = config
         .entries
         .iter()
         .map(|entry| {
@@ -268,13 +269,16 @@ fn load(config: &PluginsConfig, shelf: &Shelf) -> Folder {
                 allow_libraries: entry.allow_libraries.clone(),
                 required: entry.required,
                 types: entry.types.clone(),
+                isolation: entry.isolation.unwrap_or(config.isolation),
+                allow: entry.allow.clone(),
             };
             (entry.name.clone(), settings)
         })
         .collect();
     let registry = Registry::built_in();
     let built_in: Vec<&str> = registry.names().collect();
-    shelf.load_folder(dir, &settings, &built_in)
+    let default = PluginSettings { isolation: config.isolation, ..PluginSettings::default() };
+    shelf.load_folder(dir, &FolderSettings { default, plugins }, &built_in)
 }
 
 #[cfg(test)]

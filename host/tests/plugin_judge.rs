@@ -4,11 +4,12 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{FileExt, symlink};
 
-use countersign_host::plugin::{Folder as Loaded, PluginSettings, inspect, load_folder};
+use countersign_host::plugin::{
+    FileKind, Folder as Loaded, FolderSettings, PluginSettings, inspect, load_folder,
+};
 use support::elf::{DYNAMIC, Elf, LOAD, RELRO, STACK};
 use support::{Folder, mode, plugin};
 
@@ -34,7 +35,7 @@ fn load(folder: &Folder) -> Loaded {
 }
 
 fn load_with(folder: &Folder, settings: PluginSettings) -> Loaded {
-    load_folder(folder.path(), &BTreeMap::from([(LOGIN.to_owned(), settings)]), &[])
+    load_folder(folder.path(), &FolderSettings::default().with(LOGIN.to_owned(), settings), &[])
 }
 
 /// The one refusal of a folder from which nothing is loaded.
@@ -48,7 +49,7 @@ fn only_refusal(loaded: &Loaded) -> String {
 fn a_plugin_file_tells_about_itself_without_being_executed() {
     let file = inspect(&plugin(LOGIN)).unwrap();
     assert_eq!(file.size(), good().0.len());
-    let note = file.note();
+    let FileKind::Library(note) = file.kind() else { panic!("a library") };
     assert_eq!(
         (note.name.as_str(), note.version.as_str(), note.interface.as_str()),
         (LOGIN, "1.0.0", "1.0.0")
@@ -267,7 +268,7 @@ fn a_type_from_two_files_stops_the_start_and_both_files_are_named() {
 #[test]
 fn a_type_that_is_built_in_stops_the_start() {
     let folder = Folder::with(&[LOGIN]);
-    let loaded = load_folder(folder.path(), &BTreeMap::new(), &["acme-login"]);
+    let loaded = load_folder(folder.path(), &FolderSettings::default(), &["acme-login"]);
     assert!(only_refusal(&loaded).contains("which is built in") && loaded.is_fatal());
 }
 
@@ -281,7 +282,7 @@ fn an_operator_can_limit_a_file_to_some_of_its_types() {
         // In the settings' keys, `_` and `-` are the same.
         load_folder(
             folder.path(),
-            &BTreeMap::from([("countersign_fixture_faults".to_owned(), settings)]),
+            &FolderSettings::default().with("countersign_fixture_faults".to_owned(), settings),
             &["faulty"],
         )
     };
@@ -345,7 +346,7 @@ fn one_bad_file_does_not_stop_the_good_ones() {
 fn a_folder_that_does_not_exist_is_named() {
     let folder = Folder::new();
     let missing = folder.path().join("plugins");
-    let loaded = load_folder(&missing, &BTreeMap::new(), &[]);
+    let loaded = load_folder(&missing, &FolderSettings::default(), &[]);
     assert!(only_refusal(&loaded).contains("plugins does not exist"));
 }
 

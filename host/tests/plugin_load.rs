@@ -4,20 +4,19 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use countersign::testing::{Answer, ScriptedHost};
 use countersign::{ErrorKind, Profile, RequestHead, SignContext};
-use countersign_host::plugin::{Folder as Loaded, load_folder};
+use countersign_host::plugin::{Folder as Loaded, FolderSettings, load_folder};
 use countersign_host::registry::{Home, Registry};
 use serde_json::{Value, json};
 use support::Folder;
 
 fn load(folder: &Folder) -> Loaded {
-    let loaded = load_folder(folder.path(), &BTreeMap::new(), &[]);
+    let loaded = load_folder(folder.path(), &FolderSettings::default(), &[]);
     assert_eq!(loaded.refusals, [], "nothing is refused");
     loaded
 }

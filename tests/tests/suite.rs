@@ -1,12 +1,11 @@
 //! One suite that every built-in type passes in each of its homes: linked into the host, and as a plugin file.
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use countersign::testing::{Answer, ScriptedHost};
 use countersign::{Credential, Error, ErrorKind, HttpRequest, Lifetime, Profile, RequestHead};
-use countersign_host::plugin::load_folder;
+use countersign_host::plugin::{FolderSettings, load_folder};
 use countersign_host::registry::{Home, Registry};
 use countersign_tests::folder::Folder;
 use countersign_tests::keys;
@@ -22,7 +21,7 @@ fn homes() -> &'static [(&'static str, Registry); 2] {
         countersign::silence_profile_panics();
         let packages = TYPES.map(|name| format!("countersign-{name}"));
         let folder = Folder::new().with_plugins(&packages.each_ref().map(String::as_str));
-        let loaded = load_folder(&folder.path().join("plugins"), &BTreeMap::new(), &[]);
+        let loaded = load_folder(&folder.path().join("plugins"), &FolderSettings::default(), &[]);
         assert_eq!(loaded.refusals, [], "nothing is refused");
         let plugins = loaded.plugins.into_iter().fold(Registry::default(), Registry::with_plugin);
         [("linked in", Registry::built_in()), ("as .so", plugins)]

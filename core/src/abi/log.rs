@@ -1,36 +1,18 @@
 //! `tracing` out of a plugin: its events cross to the host as records.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use abi_stable::std_types::RSlice;
-use serde::{Deserialize, Serialize};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use super::HostObject;
-
-/// One event of a plugin.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct LogRecord {
-    /// 1 error, 2 warn, 3 info, 4 debug, 5 trace.
-    pub level: u8,
-    /// Where in the plugin's code it arose.
-    pub target: String,
-    /// What happened.
-    pub message: String,
-    /// The event's fields.
-    #[serde(default)]
-    pub fields: BTreeMap<String, String>,
-    /// The names of the spans around it, from the outside in.
-    #[serde(default)]
-    pub spans: Vec<String>,
-}
+use super::{HostObject, LogRecord};
 
 /// Makes the host's log the global `tracing` subscriber of this library, unless it has one.
 pub(super) fn forward_to(host: HostObject) {

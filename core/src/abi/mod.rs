@@ -22,9 +22,9 @@ use abi_stable::std_types::{RBox, RResult, RSlice, RStr, RVec};
 
 use crate::RequestHead;
 
+pub use crate::protocol::frame::LogRecord;
 pub use abi_stable::library::LibHeader;
 pub use export::HEADER;
-pub use log::LogRecord;
 
 /// The interface's version: a plugin of the same major version loads.
 pub const VERSION: &str = "1.0.0";

@@ -215,7 +215,7 @@ impl Slot {
         }
         let (now, chance) = (self.shared.clock.tick().effective, self.shared.jitter.chance());
         let life = Life::new(credential.lifetime(), asked, now, self.settings.default_lifetime, chance)?;
-        Snapshot::new(credential, life, |credential| acquire.signer(credential))
+        Snapshot::new(credential, life, |credential| acquire.signer(credential)).await
     }
 
     fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {

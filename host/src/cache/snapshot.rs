@@ -2,11 +2,12 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use countersign::{ClientCertificate, Credential, Error, Secret, Signer};
+use countersign::{ClientCertificate, Credential, Error, Secret};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::life::Life;
 use super::placed::Placed;
+use crate::instance::{BoxFuture, Signing};
 
 /// Which credential this is: no two of one process are equal, and later ones are greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,7 +33,7 @@ pub struct Snapshot {
     query: Vec<Secret>,
     cookies: Vec<Secret>,
     client_certificate: Option<ClientCertificate>,
-    signer: Option<Box<dyn Signer>>,
+    signer: Option<Signing>,
     life: Life,
     /// A credential of single use: whether it has been given to its request.
     claimed: AtomicBool,
@@ -44,10 +45,10 @@ impl Snapshot {
     /// # Errors
     /// [`Internal`](countersign::ErrorKind::Internal) when a value must not go onto a request, when the same thing
     /// is placed twice, or when nothing is placed at all; and what `signer` says.
-    pub(crate) fn new(
+    pub(crate) async fn new<'a>(
         credential: Credential,
         life: Life,
-        signer: impl FnOnce(Credential) -> Result<Box<dyn Signer>, Error>,
+        signer: impl FnOnce(Credential) -> BoxFuture<'a, Result<Signing, Error>>,
     ) -> Result<Self, Error> {
         let (mut headers, mut query, mut cookies) = (Vec::new(), Vec::new(), Vec::new());
         for (index, placement) in credential.placements().iter().enumerate() {
@@ -66,7 +67,7 @@ impl Snapshot {
         if credential.placements().is_empty() && client_certificate.is_none() && !credential.signs() {
             return Err(Error::internal("the profile gave a credential that places nothing"));
         }
-        let signer = if credential.signs() { Some(signer(credential)?) } else { None };
+        let signer = if credential.signs() { Some(signer(credential).await?) } else { None };
         let (generation, claimed) = (Generation::next(), AtomicBool::new(false));
         Ok(Self { generation, headers, query, cookies, client_certificate, signer, life, claimed })
     }
@@ -97,8 +98,8 @@ impl Snapshot {
     }
 
     /// Signs each request, if the credential does.
-    pub fn signer(&self) -> Option<&dyn Signer> {
-        self.signer.as_deref()
+    pub const fn signer(&self) -> Option<&Signing> {
+        self.signer.as_ref()
     }
 
     /// When it is renewed and when it ends.

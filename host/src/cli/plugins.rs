@@ -4,20 +4,20 @@ use std::path::Path;
 use super::Failure;
 use super::output::{Paint, print};
 use crate::Setup;
-use crate::plugin::{PluginNote, inspect as judge};
+use crate::plugin::{FileKind, PluginNote, inspect as judge};
 
 /// Lists the plugin files that are loaded, and those that are refused.
 pub(super) fn list(config: &Path) -> Result<(), Failure> {
     let folder = Setup::plugins_of(config)?;
     let paint = Paint::stdout();
     for plugin in &folder.plugins {
-        let note = plugin.note();
+        let about = plugin.about();
         let types: Vec<&str> = plugin.manifests().iter().map(|manifest| manifest.name.as_str()).collect();
         print(format_args!(
             "{}  {} {}  types: {}\n  sha256 {}\n",
             paint.bold(plugin.file().display()),
-            note.name,
-            note.version,
+            about.name,
+            about.version,
             types.join(", "),
             hex(plugin.sha256()),
         ))?;
@@ -34,19 +34,25 @@ pub(super) fn list(config: &Path) -> Result<(), Failure> {
 /// Says what a file says of itself. Nothing of it is executed.
 pub(super) fn inspect(file: &Path) -> Result<(), Failure> {
     let judged = judge(file).map_err(|refusal| Failure::Words(refusal.to_string()))?;
-    let PluginNote { interface, name, version, description, sdk, types } = judged.note();
-    let mut text = String::new();
+    let mut text = format!("{}\n", file.display());
     // Writing to a string cannot fail.
-    let _ = write!(
-        text,
-        "{}\n  plugin     {name} {version}\n  about      {description}\n  interface  {interface}\n  sdk        {sdk}\n  \
-         size       {} bytes\n  sha256     {}\n",
-        file.display(),
-        judged.size(),
-        hex(judged.sha256()),
-    );
-    for noted in types {
-        let _ = writeln!(text, "  type       {}: {}", noted.name, noted.summary);
+    let _ = match judged.kind() {
+        FileKind::Library(PluginNote { interface, name, version, description, sdk, .. }) => writeln!(
+            text,
+            "  plugin     {name} {version}\n  about      {description}\n  interface  {interface}\n  sdk        {sdk}"
+        ),
+        FileKind::Executable => {
+            writeln!(
+                text,
+                "  plugin     an executable, which says what it is when it runs: `countersign plugins`"
+            )
+        }
+    };
+    let _ = writeln!(text, "  size       {} bytes\n  sha256     {}", judged.size(), hex(judged.sha256()));
+    if let FileKind::Library(note) = judged.kind() {
+        for noted in &note.types {
+            let _ = writeln!(text, "  type       {}: {}", noted.name, noted.summary);
+        }
     }
     print(text)?;
     Ok(())

@@ -3,12 +3,15 @@ use std::path::{Path, PathBuf};
 use super::reader::{Reader, beside};
 use super::tree::Value;
 use super::{Findings, Site, name};
+use crate::plugin::{Isolation, Right};
 
 /// `[plugins]`: where plugin files lie, and what is demanded of single ones.
 #[derive(Debug, Clone)]
 pub struct PluginsConfig {
     /// The folder with the plugin files; `None` when there is none.
     pub dir: Option<PathBuf>,
+    /// Where plugins run that do not say it themselves.
+    pub isolation: Isolation,
     /// `[plugins.NAME]`, in the order of the file.
     pub entries: Vec<PluginConfig>,
 }
@@ -26,24 +29,31 @@ pub struct PluginConfig {
     pub required: bool,
     /// The only types that the file may bring; `None`: all that it has.
     pub types: Option<Vec<String>>,
+    /// Where it runs; `None`: as `[plugins]` says.
+    pub isolation: Option<Isolation>,
+    /// What its process may do beyond computing.
+    pub allow: Vec<Right>,
     /// Where it stands, for whoever finds something wrong with the file.
     pub site: Site,
 }
 
-/// The keys of `[plugins]` itself; the last two are kept for what comes, so that no plugin takes their names.
+/// The keys of `[plugins]` itself: no plugin takes their names.
 pub(crate) const RESERVED: [&str; 3] = ["dir", "trust", "isolation"];
-pub(crate) const ENTRY_KEYS: [&str; 4] = ["sha256", "allow_libraries", "required", "types"];
+pub(crate) const ENTRY_KEYS: [&str; 6] =
+    ["sha256", "allow_libraries", "required", "types", "isolation", "allow"];
 
 impl PluginsConfig {
     pub(crate) fn of(section: Option<&Site>, root: &Site, findings: &mut Findings) -> Self {
         let beside_config = beside(root.file(), Path::new("plugins"));
         let default = beside_config.is_dir().then_some(beside_config);
-        let Some(site) = section else { return Self { dir: default, entries: Vec::new() } };
+        let isolation = Isolation::default();
+        let Some(site) = section else { return Self { dir: default, isolation, entries: Vec::new() } };
         let dir = match site.table().get("dir") {
             Some(_) => folder(site, findings),
             None => default,
         };
-        Self { dir, entries: entries(site, findings) }
+        let isolation = isolation_of(&mut Reader::of_known(site, findings)).unwrap_or_default();
+        Self { dir, isolation, entries: entries(site, findings) }
     }
 
     /// What is demanded of the plugin file with this stem (`libacme_login` for `libacme_login.so`).
@@ -73,12 +83,12 @@ fn folder(site: &Site, findings: &mut Findings) -> Option<PathBuf> {
 
 fn entries(site: &Site, findings: &mut Findings) -> Vec<PluginConfig> {
     let mut entries: Vec<PluginConfig> = Vec::new();
-    for entry in site.table().iter().filter(|entry| &*entry.key != "dir") {
+    for entry in site.table().iter().filter(|entry| !matches!(&*entry.key, "dir" | "isolation")) {
         let key = &*entry.key;
         let Value::Table(table) = &entry.node.value else {
             findings.push(site.at_place(entry.place, key, "is not known here").with_help(name::suggestion(
                 key,
-                &["dir"],
+                &["dir", "isolation"],
                 "",
             )));
             continue;
@@ -118,8 +128,40 @@ impl PluginConfig {
         let allow_libraries = reader.strings("allow_libraries").map(owned).unwrap_or_default();
         let required = reader.boolean("required").unwrap_or(false);
         let types = reader.strings("types").map(owned);
-        Self { name: name.to_owned(), sha256, allow_libraries, required, types, site }
+        let isolation = isolation_of(&mut reader);
+        let allow = rights(&mut reader);
+        Self { name: name.to_owned(), sha256, allow_libraries, required, types, isolation, allow, site }
     }
+}
+
+fn isolation_of(reader: &mut Reader<'_>) -> Option<Isolation> {
+    let isolation = match reader.string("isolation")? {
+        "process" => Some(Isolation::Process),
+        "best-effort" => Some(Isolation::BestEffort),
+        "in-process" => Some(Isolation::InProcess),
+        _ => None,
+    };
+    if isolation.is_none() {
+        let help = "`process`: in a sandbox; `best-effort`: in as much of one as the kernel can enforce; `in-process`";
+        reader.fault("isolation", "is none of the known ones", Some(help));
+    }
+    isolation
+}
+
+fn rights(reader: &mut Reader<'_>) -> Vec<Right> {
+    let mut rights = Vec::new();
+    for text in reader.strings("allow").unwrap_or_default() {
+        match text.split_once(':') {
+            None if text == "connect" => rights.push(Right::Connect),
+            None if text == "threads" => rights.push(Right::Threads),
+            Some(("read", path)) if Path::new(path).is_absolute() => rights.push(Right::Read(path.into())),
+            _ => {
+                let message = format!("knows no right {text:?}");
+                reader.fault("allow", message, Some("`read:/absolute/path`, `connect`, `threads`"));
+            }
+        }
+    }
+    rights
 }
 
 fn digest(text: &str) -> Option<[u8; 32]> {

@@ -105,15 +105,24 @@ fn plugins_table() -> Json {
             "allow_libraries": strings("Shared libraries that the file may need besides the C library's."),
             "required": { "type": "boolean", "default": false, "description": "Refuse to start without the file." },
             "types": strings("The only types that the file may bring."),
+            "isolation": isolation("Where its code runs."),
+            "allow": strings("What its process may do beyond computing: `read:/path`, `connect`, `threads`."),
         }),
     );
     json!({
         "type": "object",
         "description": "Plugin files.",
-        "properties": { "dir": { "type": "string", "description": "The folder; without it, `plugins` beside this file, if it exists." } },
+        "properties": {
+            "dir": { "type": "string", "description": "The folder; without it, `plugins` beside this file, if it exists." },
+            "isolation": isolation("Where the code of plugins runs that do not say it themselves."),
+        },
         "propertyNames": { "pattern": NAME },
         "additionalProperties": entry,
     })
+}
+
+fn isolation(description: &str) -> Json {
+    json!({ "enum": ["process", "best-effort", "in-process"], "description": description })
 }
 
 fn connector_table() -> Json {

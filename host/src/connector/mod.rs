@@ -21,6 +21,7 @@ use self::staged::Staged;
 use crate::Error;
 use crate::cache::{Clock, Placed, Snapshot};
 use crate::config::{ConnectorServe, Rejection};
+use crate::instance::Signing;
 use crate::transport::{Options, Transport};
 
 pub use authorization::Authorization;
@@ -144,6 +145,7 @@ impl Connector {
             let snapshot = profile.credential(&caller, self.definition.base_url.origin()).await;
             let snapshot = snapshot.map_err(|error| self.profile_error(profile, error))?;
             self.place(&mut staged, parts, profile, &snapshot, turn)
+                .await
                 .map_err(|error| self.profile_error(profile, error))?;
             generations.push(snapshot.generation());
         }
@@ -208,7 +210,7 @@ impl Connector {
         Ok(transport)
     }
 
-    fn place(
+    async fn place(
         &self,
         staged: &mut Staged,
         parts: &Parts,
@@ -220,10 +222,19 @@ impl Connector {
         let Some(signer) = snapshot.signer() else { return Ok(()) };
         let body = profile.body_to_sign(parts)?;
         let cx = SignContext::at(self.clock.tick().wall);
+        let authority = self.definition.base_url.authority();
         let mut edits: Vec<Result<Placed, countersign::Error>> = Vec::new();
-        staged.with_head(parts, self.definition.base_url.authority(), body, |head| {
-            signer.sign(head, &cx, &mut |place, name, value| edits.push(Placed::new(place, name, value)))
-        })?;
+        match signer {
+            Signing::Here(signer) => staged.with_head(parts, authority, body, |head| {
+                signer.sign(head, &cx, &mut |place, name, value| edits.push(Placed::new(place, name, value)))
+            })?,
+            Signing::Away(signer) => {
+                let signed = staged.with_head(parts, authority, body, |head| signer.sign(head, &cx)).await?;
+                edits.extend(
+                    signed.iter().map(|edit| Placed::new(edit.place, &edit.name, edit.value.expose())),
+                );
+            }
+        }
         edits.into_iter().try_for_each(|edit| staged.place(&edit?, turn))
     }
 

@@ -6,7 +6,7 @@ use super::ground::Ground;
 use crate::acquire::Acquire;
 use crate::cache::{Environment, FileStore, MemoryStore, Settings, Store};
 use crate::config::{Finding, Findings, HttpConfig, ProfileConfig, StoreConfig};
-use crate::drive::LocalProfile;
+use crate::drive::Driven;
 use crate::exchange::{Exchange, ExchangeLimits};
 use crate::transport::{Options, Transport};
 
@@ -55,9 +55,9 @@ impl Surroundings {
     pub(crate) fn settings(
         &self,
         config: &ProfileConfig,
-        instance: Box<dyn countersign::Profile>,
+        instance: Box<dyn crate::instance::Instance>,
     ) -> Settings {
-        let acquire: Arc<dyn Acquire> = Arc::new(LocalProfile::new(
+        let acquire: Arc<dyn Acquire> = Arc::new(Driven::new(
             config.name.as_str().into(),
             Arc::clone(&config.type_name),
             instance,

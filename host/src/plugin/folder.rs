@@ -4,24 +4,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::judge::{Judged, judge};
-use super::load::Plugin;
-use super::place::Place;
+use super::in_process::Shelf;
+use super::judge::{FileKind, Judged, Place, is_library, judge};
+use super::loaded::Plugin;
 use super::refusal::Refusal;
-use super::shelf::Shelf;
-
-/// What the operator says of one plugin (`[plugins.NAME]`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PluginSettings {
-    /// The SHA-256 that the file must have.
-    pub sha256: Option<[u8; 32]>,
-    /// Names of shared libraries that it may need besides the system's own: `libssl.so.3`.
-    pub allow_libraries: Vec<String>,
-    /// Whether the host must not start without it.
-    pub required: bool,
-    /// The types that it may bring; all, if not given.
-    pub types: Option<Vec<String>>,
-}
+use super::settings::{FolderSettings, PluginSettings};
 
 /// What came of a plugins folder.
 #[derive(Debug, Default)]
@@ -41,24 +28,18 @@ impl Folder {
 
 /// Judges every `.so` in a folder and loads those that pass; none of them executes before all have been judged.
 ///
-/// `settings` are keyed by plugin name: the file's stem without `lib`, with `-` for `_`. `built_in` are the type names
-/// that no plugin may bring.
-pub fn load_folder(dir: &Path, settings: &BTreeMap<String, PluginSettings>, built_in: &[&str]) -> Folder {
+/// `built_in` are the type names that no plugin may bring.
+pub fn load_folder(dir: &Path, settings: &FolderSettings, built_in: &[&str]) -> Folder {
     load(dir, settings, built_in, &Shelf::default())
 }
 
-pub(super) fn load(
-    dir: &Path,
-    settings: &BTreeMap<String, PluginSettings>,
-    built_in: &[&str],
-    shelf: &Shelf,
-) -> Folder {
+pub(super) fn load(dir: &Path, settings: &FolderSettings, built_in: &[&str], shelf: &Shelf) -> Folder {
     let (judged, mut refusals) = judge_folder(dir, settings, built_in);
     let mut plugins = Vec::new();
     // A fatal finding means that the host will not start: then nothing shall have run.
     if !refusals.iter().any(Refusal::is_fatal) {
         for (settings, judged) in judged {
-            match Plugin::load(judged, shelf) {
+            match Plugin::load(judged, &settings, shelf) {
                 Ok(plugin) => plugins.push(plugin),
                 Err(refusal) => refusals.push(if settings.required { refusal.fatal() } else { refusal }),
             }
@@ -70,12 +51,13 @@ pub(super) fn load(
 /// Judges a whole folder without executing anything: what may be loaded, and what may not.
 fn judge_folder(
     dir: &Path,
-    settings: &BTreeMap<String, PluginSettings>,
+    settings: &FolderSettings,
     built_in: &[&str],
 ) -> (Vec<(PluginSettings, Judged)>, Vec<Refusal>) {
     let (mut passed, mut refusals) = (Vec::new(), Vec::new());
+    let default = &settings.default;
     let mut settings: BTreeMap<String, PluginSettings> =
-        settings.iter().map(|(name, settings)| (name.replace('_', "-"), settings.clone())).collect();
+        settings.plugins.iter().map(|(name, settings)| (name.replace('_', "-"), settings.clone())).collect();
     let names = Place::open(dir).and_then(|place| Ok((place.names()?, place)));
     let (names, place) = match names {
         Ok(opened) => opened,
@@ -83,13 +65,17 @@ fn judge_folder(
     };
     let mut seen = Vec::new();
     for file in names {
-        let Some(name) = plugin_name(&file) else {
-            tracing::debug!(file = %place.path_of(&file).display(), "not a plugin file: it does not end in .so");
+        let plugin = is_library(Path::new(&file)) || place.is_executable(&file);
+        let Some(name) = plugin_name(&file).filter(|_| plugin) else {
+            tracing::debug!(
+                file = %place.path_of(&file).display(),
+                "not a plugin file: it does not end in .so, and is not executable"
+            );
             continue;
         };
-        let settings = settings.get(&name).cloned().unwrap_or_default();
+        let settings = settings.get(&name).unwrap_or(default).clone();
         seen.push(name);
-        match judge(&place, &file, &settings).and_then(|judged| limit(judged, &settings)) {
+        match judge(&place, &file, &settings) {
             Ok(judged) => passed.push((settings, judged)),
             Err(refusal) => refusals.push(if settings.required { refusal.fatal() } else { refusal }),
         }
@@ -105,31 +91,21 @@ fn judge_folder(
     (passed, refusals)
 }
 
-/// `libacme_login.so` is the plugin `acme-login`.
+/// `libacme_login.so` is the plugin `acme-login`, and so are the executables `acme_login` and `acme-login.py`.
 fn plugin_name(file: &OsStr) -> Option<String> {
-    let stem = file.to_string_lossy().strip_suffix(".so")?.to_owned();
-    Some(stem.strip_prefix("lib").unwrap_or(&stem).replace('_', "-"))
-}
-
-/// Leaves a file only the types that the operator allows it.
-fn limit(mut judged: Judged, settings: &PluginSettings) -> Result<Judged, Refusal> {
-    let Some(allowed) = &settings.types else { return Ok(judged) };
-    if let Some(missing) =
-        allowed.iter().find(|name| judged.file.note.types.iter().all(|noted| noted.name != **name))
-    {
-        let reason =
-            format!("does not bring the type `{missing}` that `types` in its `[plugins.NAME]` names");
-        return Err(Refusal::new(judged.file.path, reason));
-    }
-    judged.allowed.retain(|name| allowed.contains(name));
-    Ok(judged)
+    let path = Path::new(file);
+    let stem = path.file_stem()?.to_string_lossy();
+    let stem = if is_library(path) { stem.strip_prefix("lib").unwrap_or(&stem) } else { &stem };
+    Some(stem.replace('_', "-"))
 }
 
 fn brought_twice(passed: &[(PluginSettings, Judged)], built_in: &[&str]) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     let mut bringers: BTreeMap<&str, &Path> = BTreeMap::new();
     for (_, judged) in passed {
-        for name in &judged.allowed {
+        let FileKind::Library(note) = judged.file.kind() else { continue };
+        let allowed = |name: &String| judged.allowed.as_ref().is_none_or(|allowed| allowed.contains(name));
+        for name in note.types.iter().map(|noted| &noted.name).filter(|name| allowed(name)) {
             let other = if built_in.contains(&name.as_str()) {
                 "which is built in".to_owned()
             } else if let Some(first) = bringers.insert(name, &judged.file.path) {

@@ -3,23 +3,18 @@
 //! [`load_folder`] judges each file before one byte of it executes, then loads it as a [`Plugin`], and what that brings
 //! is a [`countersign::Profile`] like any other. Not here: which types there are by name, which is the registry's.
 
-mod digest;
-mod elf;
 mod flood;
 mod folder;
-mod host;
 mod in_process;
 mod judge;
-mod layout;
-mod load;
-mod note;
-mod place;
+mod loaded;
+mod process;
 mod refusal;
-mod shelf;
+mod settings;
 
-pub use folder::{Folder, PluginSettings, load_folder};
-pub use judge::{PluginFile, inspect};
-pub use load::Plugin;
-pub use note::{NotedType, PluginNote};
+pub use folder::{Folder, load_folder};
+pub use in_process::Shelf;
+pub use judge::{FileKind, NotedType, PluginFile, PluginNote, inspect};
+pub use loaded::{About, Plugin};
 pub use refusal::Refusal;
-pub use shelf::Shelf;
+pub use settings::{FolderSettings, Isolation, PluginSettings, Right};

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use countersign::protocol::Start;
-use countersign::{Caller, Challenge, Credential, Error, Inputs, Origin, Signer};
+use countersign::{Caller, Challenge, Credential, Error, Inputs, Origin};
 use http::Request;
 use http_body_util::BodyExt;
 use tokio::runtime::Handle;
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::acquire::{Acquire, BoxFuture};
 use crate::cache::{Clock, Environment, Jitter, ManualClock, MemoryStore, ProfileCache, Settings};
+use crate::instance::Signing;
 use crate::proxy::stats::Stats;
 
 /// A secret that looks like nothing else.
@@ -47,8 +48,8 @@ impl Acquire for Issuer {
         Box::pin(std::future::ready(answer))
     }
 
-    fn signer(&self, _: Credential) -> Result<Box<dyn Signer>, Error> {
-        Err(Error::unsupported("this issuer does not sign"))
+    fn signer(&self, _: Credential) -> BoxFuture<'_, Result<Signing, Error>> {
+        Box::pin(async { Err(Error::unsupported("this issuer does not sign")) })
     }
 }
 

@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use countersign::protocol::Start;
-use countersign::{Caller, Challenge, Credential, Error, Inputs, Origin, Signer};
+use countersign::{Caller, Challenge, Credential, Error, Inputs, Origin};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::*;
 use crate::acquire::{Acquire, BoxFuture};
+use crate::instance::Signing;
 
 type Answer = dyn Fn(usize, &Start) -> Result<Credential, Error> + Send + Sync;
 
@@ -84,8 +85,8 @@ impl Acquire for Issuer {
         })
     }
 
-    fn signer(&self, _: Credential) -> Result<Box<dyn Signer>, Error> {
-        Err(Error::unsupported("this issuer does not sign"))
+    fn signer(&self, _: Credential) -> BoxFuture<'_, Result<Signing, Error>> {
+        Box::pin(async { Err(Error::unsupported("this issuer does not sign")) })
     }
 }
 

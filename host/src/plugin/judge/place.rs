@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-use super::refusal::Reason;
+use crate::plugin::refusal::Reason;
 
 /// The largest plugin file, in bytes.
 pub(super) const MAX_SIZE: u64 = 64 << 20;
 
 /// An open plugins folder.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(in crate::plugin) struct Place {
     path: PathBuf,
     folder: OwnedFd,
 }
 
 impl Place {
     /// Opens a folder whose owner is trusted and into which nobody else can write.
-    pub(super) fn open(path: &Path) -> Result<Self, Reason> {
+    pub(in crate::plugin) fn open(path: &Path) -> Result<Self, Reason> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
             Errno::NOENT => "does not exist; make the folder, or take `plugins.dir` out".into(),
@@ -36,7 +36,7 @@ impl Place {
     }
 
     /// The names of the files in it, sorted; whatever is no UTF-8 included.
-    pub(super) fn names(&self) -> Result<Vec<std::ffi::OsString>, Reason> {
+    pub(in crate::plugin) fn names(&self) -> Result<Vec<std::ffi::OsString>, Reason> {
         use std::os::unix::ffi::OsStrExt;
         let mut names = Vec::new();
         for entry in fs::Dir::read_from(&self.folder).map_err(|errno| cannot("be listed", errno))? {
@@ -51,8 +51,14 @@ impl Place {
     }
 
     /// The path of a file in it, for messages.
-    pub(super) fn path_of(&self, name: &OsStr) -> PathBuf {
+    pub(in crate::plugin) fn path_of(&self, name: &OsStr) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Whether a file in it is an ordinary one that somebody may execute.
+    pub(in crate::plugin) fn is_executable(&self, name: &OsStr) -> bool {
+        let stat = self.open_beneath(name).and_then(|file| ordinary(&file));
+        stat.is_ok_and(|stat| stat.st_mode & 0o111 != 0)
     }
 
     /// Reads a file that lies in the folder (a link must not lead out of it), is an ordinary file, belongs to a

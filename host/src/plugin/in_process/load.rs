@@ -1,89 +1,37 @@
 //! From judged bytes to a running library: the one place of the host's plugin code with `unsafe`.
 #![allow(unsafe_code)]
 
-use std::fmt;
 use std::io::Write;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
-use std::path::Path;
 
 use abi_stable::StableAbi;
 use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError};
+use countersign::Manifest;
 use countersign::abi::{self, PluginModule_Ref};
-use countersign::{Error, Manifest, Profile};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
-use serde_json::Value;
 
-use super::in_process;
-use super::judge::{Judged, PluginFile};
-use super::note::PluginNote;
-use super::refusal::{Reason, Refusal};
 use super::shelf::Shelf;
-use super::{host, layout};
+use super::{layout, lent, profile};
+use crate::plugin::judge::{Judged, PluginNote};
+use crate::plugin::refusal::Reason;
 
-/// A plugin file that runs in this process. It is never unloaded.
-pub struct Plugin {
-    file: PluginFile,
-    manifests: Vec<Manifest>,
-    module: PluginModule_Ref,
-}
-
-impl Plugin {
-    /// Executes a judged file, unless its bytes are on the shelf: its constructors, then its module.
-    pub(super) fn load(judged: Judged, shelf: &Shelf) -> Result<Self, Refusal> {
-        let Judged { file, bytes, allowed } = judged;
-        let load = || -> Result<_, Reason> {
-            let open = |library| {
-                let module = module(library)?;
-                in_process::open(module, host::lend(&file.note.name))?;
-                Ok(module)
-            };
-            let module = shelf.module(&file.sha256, || map(&bytes), open)?;
-            let mut manifests = in_process::manifests(module)?;
-            agree(&file.note, &manifests)?;
-            manifests.retain(|manifest| allowed.contains(&manifest.name));
-            Ok((module, manifests))
-        };
-        match load() {
-            Ok((module, manifests)) => Ok(Self { file, manifests, module }),
-            Err(reason) => Err(Refusal::new(file.path, reason)),
-        }
-    }
-
-    /// The file.
-    pub fn file(&self) -> &Path {
-        &self.file.path
-    }
-
-    /// The SHA-256 of the bytes that run.
-    pub const fn sha256(&self) -> &[u8; 32] {
-        &self.file.sha256
-    }
-
-    /// What the file says of itself.
-    pub const fn note(&self) -> &PluginNote {
-        &self.file.note
-    }
-
-    /// The types that it brings and may bring, sorted by name.
-    pub fn manifests(&self) -> &[Manifest] {
-        &self.manifests
-    }
-
-    /// Makes an instance of a type from its settings.
-    ///
-    /// # Errors
-    /// The type's own; [`Internal`](countersign::ErrorKind::Internal) when it panicked.
-    pub fn create(&self, type_name: &str, settings: &Value) -> Result<Box<dyn Profile>, Error> {
-        in_process::create(self.module, type_name, settings)
-    }
-}
-
-impl fmt::Debug for Plugin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plugin").field("file", &self.file).finish_non_exhaustive()
-    }
+/// Executes a judged library, unless its bytes are on the shelf: its constructors, then its module.
+pub(super) fn load(
+    judged: &Judged,
+    note: &PluginNote,
+    shelf: &Shelf,
+) -> Result<(PluginModule_Ref, Vec<Manifest>), Reason> {
+    let open = |library| {
+        let module = module(library)?;
+        profile::open(module, lent::lend(&note.name))?;
+        Ok(module)
+    };
+    let module = shelf.module(judged.file.sha256(), || map(&judged.bytes), open)?;
+    let manifests = profile::manifests(module)?;
+    agree(note, &manifests)?;
+    Ok((module, manifests))
 }
 
 /// Maps the bytes and runs their constructors.

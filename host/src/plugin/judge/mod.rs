@@ -1,17 +1,22 @@
 //! The judgement of a plugin file: place, owner, mode, digest, ELF, note. Nothing of the file executes.
 
+mod digest;
+mod elf;
+mod note;
+mod place;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use abi_stable::library::LibHeader;
 use countersign::abi;
 
-use super::digest::{hex, sha256};
-use super::elf::Library;
-use super::folder::PluginSettings;
-use super::note::PluginNote;
-use super::place::{self, Place};
+use self::digest::{hex, sha256};
+use self::elf::Library;
+pub use self::note::{NotedType, PluginNote};
+pub(super) use self::place::Place;
 use super::refusal::{Reason, Refusal};
+use super::settings::PluginSettings;
 
 /// A plugin file: which it is, and what it says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +24,16 @@ pub struct PluginFile {
     pub(super) path: PathBuf,
     pub(super) size: usize,
     pub(super) sha256: [u8; 32],
-    pub(super) note: PluginNote,
+    pub(super) kind: FileKind,
+}
+
+/// What kind of plugin a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileKind {
+    /// A shared library, and what it says of itself.
+    Library(PluginNote),
+    /// A program that speaks the protocol on its standard input and output. It says nothing before it runs.
+    Executable,
 }
 
 impl PluginFile {
@@ -38,9 +52,9 @@ impl PluginFile {
         &self.sha256
     }
 
-    /// What it says of itself.
-    pub const fn note(&self) -> &PluginNote {
-        &self.note
+    /// What kind it is, with what it says of itself.
+    pub const fn kind(&self) -> &FileKind {
+        &self.kind
     }
 }
 
@@ -59,8 +73,8 @@ pub fn inspect(file: &Path) -> Result<PluginFile, Refusal> {
 pub(super) struct Judged {
     pub(super) file: PluginFile,
     pub(super) bytes: Vec<u8>,
-    /// The names of the types that the operator allows it, sorted.
-    pub(super) allowed: Vec<String>,
+    /// The names of the types that it may bring; all, if the operator did not say.
+    pub(super) allowed: Option<Vec<String>>,
 }
 
 /// Judges a file of the plugins folder.
@@ -81,12 +95,44 @@ fn judge_bytes(path: &Path, bytes: Vec<u8>, settings: &PluginSettings) -> Result
         )
         .into());
     }
-    let library = Library::parse(&bytes)?;
+    let kind = if is_library(path) {
+        FileKind::Library(judge_library(&bytes, settings)?)
+    } else {
+        judge_executable(&bytes)?;
+        FileKind::Executable
+    };
+    let file = PluginFile { path: path.to_owned(), size: bytes.len(), sha256, kind };
+    Ok(Judged { file, bytes, allowed: settings.types.clone() })
+}
+
+/// A plugin's name says how it runs: `.so` is a library, anything else a program.
+pub(super) fn is_library(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "so")
+}
+
+fn judge_library(bytes: &[u8], settings: &PluginSettings) -> Result<PluginNote, Reason> {
+    let library = Library::parse(bytes)?;
     let note = PluginNote::read(&library)?;
     library.check_dependencies(&settings.allow_libraries)?;
     if !library.exports(abi::SYMBOL, size_of::<LibHeader>() as u64)? {
         return Err("does not export its module; its crate must call `export_plugin!`".into());
     }
-    let allowed = note.types.iter().map(|noted| noted.name.clone()).collect();
-    Ok(Judged { file: PluginFile { path: path.to_owned(), size: bytes.len(), sha256, note }, bytes, allowed })
+    if let Some(allowed) = &settings.types
+        && let Some(missing) = allowed.iter().find(|name| note.types.iter().all(|noted| noted.name != **name))
+    {
+        return Err(format!(
+            "does not bring the type `{missing}` that `types` in its `[plugins.NAME]` names"
+        )
+        .into());
+    }
+    Ok(note)
+}
+
+/// A program for this machine, or a script that names its interpreter.
+fn judge_executable(bytes: &[u8]) -> Result<(), Reason> {
+    match bytes {
+        [] => Err("is empty".into()),
+        [0x7f, b'E', b'L', b'F', ..] | [b'#', b'!', ..] => Ok(()),
+        _ => Err("is neither a program nor a script that begins with `#!`".into()),
+    }
 }

@@ -3,7 +3,7 @@
 use countersign::abi::{self, note};
 
 use super::elf::Library;
-use super::refusal::Reason;
+use crate::plugin::refusal::Reason;
 
 const MAX_TYPES: usize = 256;
 const MAX_TEXT: usize = 1024;

@@ -1,6 +1,5 @@
 //! The libraries that run in this process already.
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::{Entry, HashMap};
 use std::fmt;
 use std::path::Path;
@@ -9,8 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use countersign::abi::PluginModule_Ref;
 use libloading::os::unix::Library;
 
-use super::folder::{Folder, PluginSettings, load};
-use super::refusal::Reason;
+use crate::plugin::folder::{Folder, load};
+use crate::plugin::refusal::Reason;
+use crate::plugin::settings::FolderSettings;
 
 /// Remembers what was loaded, by the digest of its bytes. No library is ever unloaded, so whoever loads a folder again
 /// and again keeps a shelf: then a file that has not changed, or is back, takes no memory a second time.
@@ -23,13 +23,8 @@ pub struct Shelf(Mutex<HashMap<[u8; 32], Opened>>);
 type Opened = Result<PluginModule_Ref, Reason>;
 
 impl Shelf {
-    /// As [`load_folder`](super::load_folder), and what is on the shelf is not loaded again.
-    pub fn load_folder(
-        &self,
-        dir: &Path,
-        settings: &BTreeMap<String, PluginSettings>,
-        built_in: &[&str],
-    ) -> Folder {
+    /// As [`load_folder`](crate::plugin::load_folder), and what is on the shelf is not loaded again.
+    pub fn load_folder(&self, dir: &Path, settings: &FolderSettings, built_in: &[&str]) -> Folder {
         load(dir, settings, built_in, self)
     }
 

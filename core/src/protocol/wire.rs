@@ -1,90 +1,4 @@
-//! The messages between a profile and its host: one protocol, whatever home the profile lives in.
-//!
-//! `start(`[`Start`]`) → `[`Step`], then `resume(`[`Resume`]`) → Step` until the step is done or failed. As JSON they
-//! cross the plugin boundary; linked-in profiles exchange the same values in memory. Unknown fields are ignored and
-//! new fields are optional, so that both sides may be of different age.
-//!
-//! Secrets are written in clear here: a message is for the other side of the boundary and for nothing else.
-
-use std::time::{Duration, SystemTime};
-
-use serde::{Deserialize, Serialize};
-
-use crate::{Caller, Challenge, Credential, Error, HttpRequest, HttpResponse, Origin, Secret};
-
-/// What a conversation begins with. It holds only what the profile declared in its [`Inputs`](crate::Inputs).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Start {
-    /// Wall time, in milliseconds since the epoch on the wire.
-    #[serde(with = "millis::instant")]
-    pub now: SystemTime,
-    /// The declared attributes of the caller.
-    #[serde(default)]
-    pub caller: Caller,
-    /// The origin that the call goes to, if declared.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Origin>,
-    /// What the upstream demanded when it rejected the credential before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub challenge: Option<Challenge>,
-    /// The renewal state that the credential before left behind.
-    #[serde(default, with = "exposed::option", skip_serializing_if = "Option::is_none")]
-    pub previous: Option<Secret>,
-}
-
-impl Start {
-    /// A start of which only the time is known.
-    pub fn at(now: SystemTime) -> Self {
-        Self { now, caller: Caller::new(), target: None, challenge: None, previous: None }
-    }
-}
-
-/// What a profile says after each turn.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// It needs something from its host.
-    Need(Need),
-    /// It is done.
-    Done(Credential),
-    /// It failed.
-    Failed(Error),
-}
-
-/// What a profile may need.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Need {
-    /// An HTTP exchange.
-    Http(HttpRequest),
-    /// To wait, in milliseconds on the wire.
-    #[serde(with = "millis::duration")]
-    Sleep(Duration),
-}
-
-/// The host's answer to a [`Need`], with the time of the answer.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Resume {
-    /// Wall time, in milliseconds since the epoch on the wire.
-    #[serde(with = "millis::instant")]
-    pub now: SystemTime,
-    /// What came of it.
-    pub event: Event,
-}
-
-/// What came of a [`Need`].
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Event {
-    /// The HTTP answer.
-    Http(HttpResponse),
-    /// The wait is over.
-    Slept,
-    /// The need could not be met.
-    Failed(Error),
-}
+//! How durations, instants and secrets are written.
 
 /// Durations and instants as whole milliseconds.
 pub(crate) mod millis {
@@ -183,6 +97,32 @@ pub(crate) mod exposed {
                 Bytes::Text(text) => text.into_bytes(),
                 Bytes::Raw(raw) => raw,
             }))
+        }
+    }
+
+    /// The same, where there may be none.
+    pub(crate) mod optional_bytes {
+        use serde::{Deserialize, Deserializer, Serializer};
+
+        use crate::Secret;
+
+        #[derive(Deserialize)]
+        struct Bytes(#[serde(with = "super::bytes")] Secret<Vec<u8>>);
+
+        pub(crate) fn serialize<S: Serializer>(
+            value: &Option<Secret<Vec<u8>>>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match value {
+                Some(value) => super::bytes::serialize(value, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Secret<Vec<u8>>>, D::Error> {
+            Ok(Option::<Bytes>::deserialize(deserializer)?.map(|bytes| bytes.0))
         }
     }
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::refusal::Reason;
+use crate::plugin::refusal::Reason;
 
 /// The longest message that is taken from a plugin, in bytes.
 const MAX_MESSAGE: usize = 4 << 20;

@@ -10,7 +10,7 @@ use countersign::abi::{AbiHost, AbiHost_TO, HostObject, LogRecord};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 
-use super::flood::{Admitted, Flood};
+use crate::plugin::flood::{Admitted, Flood};
 
 /// The longest record that is taken, in bytes.
 const MAX_RECORD: usize = 16 << 10;

@@ -7,7 +7,7 @@ use object::elf::{self, Dyn64, FileHeader64, ProgramHeader64, Sym64};
 use object::read::ReadRef;
 use object::read::elf::{GnuHashTable, HashTable, NoteIterator};
 
-use super::refusal::Reason;
+use crate::plugin::refusal::Reason;
 
 #[cfg(target_arch = "x86_64")]
 const MACHINE: elf::Machine = elf::EM_X86_64;

@@ -1,0 +1,140 @@
+use std::fmt;
+use std::path::Path;
+
+use countersign::{Error, Manifest, Profile};
+use serde_json::Value;
+
+use super::in_process::{InProcess, Shelf};
+use super::judge::{FileKind, Judged, PluginFile};
+use super::process::Process;
+use super::refusal::{Reason, Refusal};
+use super::settings::{Isolation, PluginSettings};
+use crate::instance::{Blocking, Instance};
+
+/// A plugin file that runs, in whichever home.
+pub struct Plugin {
+    file: PluginFile,
+    about: About,
+    manifests: Vec<Manifest>,
+    isolation: Isolation,
+    home: Home,
+}
+
+/// What a plugin says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// One line; may be empty.
+    pub description: String,
+}
+
+enum Home {
+    InProcess(InProcess),
+    Process(Process),
+}
+
+impl Plugin {
+    /// Executes a judged file in the home that its settings say.
+    pub(super) fn load(judged: Judged, settings: &PluginSettings, shelf: &Shelf) -> Result<Self, Refusal> {
+        match Self::run(&judged, settings, shelf) {
+            Ok((home, about, mut manifests)) => {
+                if let Some(allowed) = &judged.allowed {
+                    manifests.retain(|manifest| allowed.contains(&manifest.name));
+                }
+                Ok(Self { file: judged.file, about, manifests, isolation: settings.isolation, home })
+            }
+            Err(reason) => Err(Refusal::new(judged.file.path(), reason)),
+        }
+    }
+
+    fn run(
+        judged: &Judged,
+        settings: &PluginSettings,
+        shelf: &Shelf,
+    ) -> Result<(Home, About, Vec<Manifest>), Reason> {
+        match (settings.isolation, judged.file.kind()) {
+            (Isolation::InProcess, FileKind::Library(note)) => {
+                let (library, manifests) = InProcess::load(judged, note, shelf)?;
+                Ok((Home::InProcess(library), About::of(judged.file.kind()), manifests))
+            }
+            (Isolation::InProcess, FileKind::Executable) => {
+                Err("is an executable, which cannot run in the host's process; set `isolation = \"process\"`"
+                    .into())
+            }
+            (Isolation::Process | Isolation::BestEffort, _) => {
+                let (process, about, manifests) = Process::start(judged, settings)?;
+                Ok((Home::Process(process), about, manifests))
+            }
+        }
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// The SHA-256 of the bytes that run.
+    pub const fn sha256(&self) -> &[u8; 32] {
+        self.file.sha256()
+    }
+
+    /// What it says of itself.
+    pub const fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// Where its code runs.
+    pub const fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// The types that it brings and may bring, sorted by name.
+    pub fn manifests(&self) -> &[Manifest] {
+        &self.manifests
+    }
+
+    /// Makes an instance of a type from its settings. It may block, within a deadline.
+    ///
+    /// # Errors
+    /// The type's own; [`Internal`](countersign::ErrorKind::Internal) when it panicked.
+    pub fn instance(&self, type_name: &str, settings: &Value) -> Result<Box<dyn Instance>, Error> {
+        match &self.home {
+            Home::InProcess(library) => library.create(type_name, settings),
+            Home::Process(process) => process.create(type_name, settings),
+        }
+    }
+
+    /// As [`instance`](Plugin::instance), for those who can wait.
+    ///
+    /// # Errors
+    /// As [`instance`](Plugin::instance).
+    pub fn create(&self, type_name: &str, settings: &Value) -> Result<Box<dyn Profile>, Error> {
+        Ok(Box::new(Blocking::new(self.instance(type_name, settings)?)))
+    }
+}
+
+impl About {
+    /// What the file's note says.
+    fn of(kind: &FileKind) -> Self {
+        match kind {
+            FileKind::Library(note) => Self {
+                name: note.name.clone(),
+                version: note.version.clone(),
+                description: note.description.clone(),
+            },
+            FileKind::Executable => Self::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin")
+            .field("file", &self.file)
+            .field("isolation", &self.isolation)
+            .finish_non_exhaustive()
+    }
+}

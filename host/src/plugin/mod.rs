@@ -5,6 +5,7 @@
 
 mod flood;
 mod folder;
+mod health;
 mod in_process;
 mod judge;
 mod loaded;
@@ -13,6 +14,7 @@ mod refusal;
 mod settings;
 
 pub use folder::{Folder, load_folder};
+pub use health::{Cause, Condition, LastFailure, PluginStatus};
 pub use in_process::Shelf;
 pub use judge::{FileKind, NotedType, PluginFile, PluginNote, inspect};
 pub use loaded::{About, Plugin};

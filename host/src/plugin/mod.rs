@@ -9,6 +9,7 @@ mod health;
 mod in_process;
 mod judge;
 mod loaded;
+mod log;
 mod process;
 mod refusal;
 mod settings;

@@ -1,8 +1,13 @@
 //! The home of a plugin file in a process of its own.
 
+mod keeper;
+mod launch;
+mod program;
+
 use countersign::{Error, Manifest};
 use serde_json::Value;
 
+pub use self::program::set_worker_program;
 use super::judge::Judged;
 use super::loaded::About;
 use super::refusal::Reason;

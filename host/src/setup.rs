@@ -271,6 +271,7 @@ fn load(config: &PluginsConfig, shelf: &Shelf) -> Folder {
                 types: entry.types.clone(),
                 isolation: entry.isolation.unwrap_or(config.isolation),
                 allow: entry.allow.clone(),
+                ..PluginSettings::default()
             };
             (entry.name.clone(), settings)
         })

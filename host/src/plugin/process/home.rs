@@ -29,6 +29,9 @@ pub(super) trait Running: Send {
 
     /// Waits so long for it to end by itself; kills it then, and reaps it.
     fn end(&mut self, grace: Duration) -> End;
+
+    /// What it said of itself before it ended. These are the plugin's words: only for one that was told no secret yet.
+    fn last_words(&self) -> Option<String>;
 }
 
 /// How a process ended.

@@ -1,14 +1,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::protocol::frame::{Forget, FromPlugin, SignRequest};
+use countersign::protocol::frame::{Forget, FromPlugin, PluginHello, SignRequest};
 use countersign::protocol::{Resume, Start, Step};
-use countersign::{Credential, Error, Inputs, Placement, RequestHead, SignContext};
+use countersign::{Credential, Error, Inputs, Manifest, Placement, RequestHead, SignContext};
 use serde_json::Value;
 
 use super::message::{self, Question};
 use super::supervisor::{For, Running, Supervisor};
 use crate::instance::{AwaySigner, BoxFuture, Conversation, Instance, Signing};
+use crate::plugin::loaded::About;
+use crate::plugin::refusal::Reason;
 
 /// An instance of a type in a plugin's process. It is made again in each new process when it is needed there.
 pub(super) struct Remote {
@@ -341,13 +343,26 @@ impl Drop for Signer {
     }
 }
 
-/// The types that a plugin brings.
-pub(super) async fn manifests(supervisor: &Arc<Supervisor>) -> Result<Vec<countersign::Manifest>, Error> {
-    let question = Question::manifest()?;
-    let running = supervisor.process(For::Operator).await?;
+/// What a plugin says of itself, and the types that it brings, sorted by name. It starts, if it has not.
+///
+/// # Errors
+/// Why there is none, as words whose subject is the plugin's file.
+pub(super) async fn types(supervisor: &Arc<Supervisor>) -> Result<(About, Vec<Manifest>), Reason> {
+    let failed = |error: Error| -> Reason {
+        let last = supervisor.health().last_words();
+        last.unwrap_or_else(|| error.message().to_owned()).into()
+    };
+    let question = Question::manifest().map_err(failed)?;
+    let running = supervisor.process(For::Operator).await.map_err(failed)?;
     let answer = running.link.ask(&question, supervisor.limits().create).await;
-    match answer.map_err(|lost| supervisor.lost(lost))? {
-        FromPlugin::Types(types) => Ok(types.types),
-        other => Err(unfit(supervisor, &running, other).into_error(supervisor)),
-    }
+    let mut manifests = match answer.map_err(|lost| failed(supervisor.lost(lost)))? {
+        FromPlugin::Types(types) => types.types,
+        other => match unfit(supervisor, &running, other) {
+            Failure::Told(error) => return Err(error.message().to_owned().into()),
+            Failure::Lost { error, .. } => return Err(failed(error)),
+        },
+    };
+    manifests.sort_by(|one, other| one.name.cmp(&other.name));
+    let PluginHello { name, version, description, .. } = running.hello.clone();
+    Ok((About { name, version, description }, manifests))
 }

@@ -6,11 +6,14 @@
 mod home;
 mod inbox;
 mod instance;
+mod keeper;
+mod launch;
 mod link;
 mod lost;
 mod made;
 mod message;
 mod outbox;
+mod program;
 mod reader;
 mod supervisor;
 #[cfg(test)]
@@ -24,9 +27,12 @@ use serde_json::Value;
 
 use self::home::Starter;
 use self::instance::Remote;
+use self::launch::Launch;
+pub use self::program::set_worker_program;
 use self::supervisor::{Limits, Supervisor};
 use super::health::PluginStatus;
-use super::judge::Judged;
+use super::in_process::agree;
+use super::judge::{FileKind, Judged};
 use super::loaded::About;
 use super::refusal::Reason;
 use super::settings::PluginSettings;
@@ -41,25 +47,23 @@ impl Process {
         judged: &Judged,
         settings: &PluginSettings,
     ) -> Result<(Self, About, Vec<Manifest>), Reason> {
-        let _ = (judged, settings);
-        Err("cannot run in a process of its own yet".into())
+        let launch = Launch::new(judged, settings)?;
+        let started = Self::start_by(launch.name().to_owned(), Box::new(launch), Limits::USUAL)?;
+        if let FileKind::Library(note) = judged.file.kind() {
+            agree(note, &started.2)?;
+        }
+        Ok(started)
     }
 
     /// Starts it by that starter.
     fn start_by(
-        name: &str,
+        name: impl Into<String>,
         starter: Box<dyn Starter>,
         limits: Limits,
-    ) -> Result<(Self, About, Vec<Manifest>), Error> {
+    ) -> Result<(Self, About, Vec<Manifest>), Reason> {
         let supervisor = Supervisor::new(name, starter, limits);
-        let mut manifests = wait(instance::manifests(&supervisor))?;
-        manifests.sort_by(|one, other| one.name.cmp(&other.name));
-        let about = supervisor.running().map(|running| About {
-            name: running.hello.name.clone(),
-            version: running.hello.version.clone(),
-            description: running.hello.description.clone(),
-        });
-        Ok((Self(supervisor), about.unwrap_or_default(), manifests))
+        let (about, manifests) = wait(instance::types(&supervisor))?;
+        Ok((Self(supervisor), about, manifests))
     }
 
     /// Makes an instance of a type from its settings.

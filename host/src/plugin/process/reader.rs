@@ -103,6 +103,11 @@ impl Reader {
         }
     }
 
+    /// What the process said of itself; only of one that was told no secret.
+    pub(super) fn last_words(&self) -> Option<String> {
+        self.0.process.lock().unwrap_or_else(PoisonError::into_inner).last_words()
+    }
+
     /// Ends the process, takes note of how, and tells everybody. Returns the words.
     pub(super) fn end(&self) -> String {
         let talk = &*self.0;

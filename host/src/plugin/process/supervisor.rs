@@ -73,10 +73,6 @@ impl Supervisor {
         })
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
     pub(super) const fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -186,19 +182,24 @@ impl Supervisor {
         let (link, reader) = Link::new(started, Arc::clone(&self.health), &self.name)
             .map_err(|errno| failed(format!("gets no descriptor: {}", std::io::Error::from(errno).kind())))?;
         let hello = message::hello().map_err(|error| failed(error.message().to_owned()))?;
+        // It has been told no secret yet.
+        let end = |reader: Reader| {
+            let words = reader.end();
+            reader.last_words().map_or(words.clone(), |said| format!("{words}, and said: {said}"))
+        };
         match link.greet(&reader, &hello, self.limits.start) {
             Some(FromPlugin::Hello(hello)) => match judge(&hello) {
                 Ok(()) => Ok((Running { link, hello, made: super::made::Made::default() }, reader)),
                 Err(words) => {
                     link.fail_start(words);
-                    Err(reader.end())
+                    Err(end(reader))
                 }
             },
             Some(_) => {
                 link.fail_start("did not greet its host".to_owned());
-                Err(reader.end())
+                Err(end(reader))
             }
-            None => Err(reader.end()),
+            None => Err(end(reader)),
         }
     }
 }

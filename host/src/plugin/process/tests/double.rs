@@ -126,6 +126,10 @@ impl Running for Thread {
         };
         End { cause, words: words.to_owned() }
     }
+
+    fn last_words(&self) -> Option<String> {
+        None
+    }
 }
 
 fn run(stream: &UnixStream, turn: usize, script: &Script, heard: &Mutex<Vec<String>>) -> Option<Cause> {

@@ -250,13 +250,14 @@ fn a_greeting_in_time_and_of_this_version_is_wanted() {
         Double::new(move |_, _| Act::Say(line.clone().into_bytes()))
     };
     let refused = |double: &Double| open(double, SHORT).map(drop).unwrap_err();
-    says(&refused(&hello("2.0", "a")), "speaks version \"2.0\" of the protocol, and this host \"1.0\"");
-    says(&refused(&hello("one", "a")), "speaks version \"one\"");
-    says(&refused(&hello("1.9", "")), "does not say its name");
-    says(&refused(&Double::new(|_, _| Act::Hang)), "did not answer within 300 ms");
-    says(&refused(&Double::new(|_, _| Act::Die)), "was killed by SIGSEGV");
-    says(&refused(&Double::new(|_, _| Act::Say(b"Hello, world!\n".to_vec()))), "not a message");
-    says(
+    let told = |reason: &str, words: &str| assert!(reason.contains(words), "{reason}");
+    told(&refused(&hello("2.0", "a")), "speaks version \"2.0\" of the protocol, and this host \"1.0\"");
+    told(&refused(&hello("one", "a")), "speaks version \"one\"");
+    told(&refused(&hello("1.9", "")), "does not say its name");
+    told(&refused(&Double::new(|_, _| Act::Hang)), "did not answer within 300 ms");
+    told(&refused(&Double::new(|_, _| Act::Die)), "was killed by SIGSEGV");
+    told(&refused(&Double::new(|_, _| Act::Say(b"Hello, world!\n".to_vec()))), "not a message");
+    told(
         &refused(&Double::new(|_, _| {
             Act::Say(b"{\"error\":{\"id\":0,\"error\":{\"kind\":\"denied\",\"message\":\"\"}}}\n".to_vec())
         })),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use self::double::{Act, Double};
 use super::supervisor::Limits;
-use super::{About, Process};
+use super::{About, Process, Reason};
 use crate::instance::{Conversation, Instance, Signing, wait};
 
 const SHORT: Limits = Limits {
@@ -20,7 +20,7 @@ const SHORT: Limits = Limits {
     answer: Duration::from_millis(200),
 };
 
-fn open(double: &Double, limits: Limits) -> Result<(Process, About), Error> {
+fn open(double: &Double, limits: Limits) -> Result<(Process, About), Reason> {
     let (process, about, manifests) = Process::start_by("double", Box::new(double.clone()), limits)?;
     assert_eq!(manifests.len(), 1);
     Ok((process, about))

@@ -5,14 +5,17 @@
 
 mod flood;
 mod folder;
+mod health;
 mod in_process;
 mod judge;
 mod loaded;
+mod log;
 mod process;
 mod refusal;
 mod settings;
 
 pub use folder::{Folder, load_folder};
+pub use health::{Cause, Condition, LastFailure, PluginStatus};
 pub use in_process::Shelf;
 pub use judge::{FileKind, NotedType, PluginFile, PluginNote, inspect};
 pub use loaded::{About, Plugin};

@@ -3,6 +3,7 @@
 use countersign::{Error, Manifest};
 use serde_json::Value;
 
+use super::health::PluginStatus;
 use super::judge::Judged;
 use super::loaded::About;
 use super::refusal::Reason;
@@ -20,6 +21,11 @@ impl Process {
     ) -> Result<(Self, About, Vec<Manifest>), Reason> {
         let _ = (judged, settings);
         Err("cannot run in a process of its own yet".into())
+    }
+
+    /// How it is.
+    pub(super) fn status(&self) -> PluginStatus {
+        PluginStatus::well()
     }
 
     /// Makes an instance of a type from its settings.

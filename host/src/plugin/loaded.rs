@@ -43,6 +43,10 @@ impl Plugin {
         match Self::run(&judged, settings, shelf) {
             Ok((home, about, mut manifests)) => {
                 if let Some(allowed) = &judged.allowed {
+                    // Of a library the note was judged.
+                    if let Some(missing) = missing(allowed, &manifests) {
+                        return Err(Refusal::new(judged.file.path(), missing));
+                    }
                     manifests.retain(|manifest| allowed.contains(&manifest.name));
                 }
                 Ok(Self { file: judged.file, about, manifests, isolation: settings.isolation, home })
@@ -70,6 +74,11 @@ impl Plugin {
                 Ok((Home::Process(process), about, manifests))
             }
         }
+    }
+
+    /// Whether it is a program of its own, and no library.
+    pub(super) fn is_executable(&self) -> bool {
+        matches!(self.file.kind(), FileKind::Executable)
     }
 
     /// The file.
@@ -123,6 +132,13 @@ impl Plugin {
     pub fn create(&self, type_name: &str, settings: &Value) -> Result<Box<dyn Profile>, Error> {
         Ok(Box::new(Blocking::new(self.instance(type_name, settings)?)))
     }
+}
+
+/// What is wrong if a type that is named is not there.
+fn missing(allowed: &[String], manifests: &[Manifest]) -> Option<Reason> {
+    let there = |name: &&String| manifests.iter().any(|manifest| manifest.name == **name);
+    let missing = allowed.iter().find(|name| !there(name))?;
+    Some(format!("does not bring the type `{missing}` that `types` in its `[plugins.NAME]` names").into())
 }
 
 impl About {

@@ -21,7 +21,7 @@ pub(super) struct Remote {
 /// The instance as its conversations and signers share it. It is given up when none of them is left.
 struct Profile {
     supervisor: Arc<Supervisor>,
-    number: u64,
+    key: u64,
     create: Question,
 }
 
@@ -40,12 +40,11 @@ impl Remote {
         type_name: &str,
         settings: &Value,
     ) -> Result<Self, Error> {
-        let number = supervisor.number();
-        let create = Question::create(number, type_name, settings)?;
-        let made = Arc::new(Profile { supervisor: Arc::clone(supervisor), number, create });
+        let create = Question::create(type_name, settings)?;
+        let made = Arc::new(Profile { supervisor: Arc::clone(supervisor), key: supervisor.number(), create });
         let inputs = made.with_process(For::Operator, |running| {
             let made = Arc::clone(&made);
-            Box::pin(async move { made.create_in(&running).await })
+            Box::pin(async move { made.first_create_in(&running).await })
         });
         let inputs = inputs.await?;
         Ok(Self { made, inputs })
@@ -59,8 +58,7 @@ impl Instance for Remote {
 
     fn start(&self, start: Start) -> BoxFuture<'_, (Step, Box<dyn Conversation>)> {
         Box::pin(async move {
-            let mut talk =
-                Talk { profile: Arc::clone(&self.made), number: self.made.supervisor.number(), at: None };
+            let mut talk = Talk { profile: Arc::clone(&self.made), at: None };
             let step = match talk.begin(start).await {
                 Ok(step) => step,
                 Err(error) => Step::Failed(error),
@@ -71,13 +69,12 @@ impl Instance for Remote {
 
     fn signer(&self, credential: Credential) -> BoxFuture<'_, Result<Signing, Error>> {
         Box::pin(async move {
-            let number = self.made.supervisor.number();
-            let make = Question::signer(self.made.number, number, &credential)?;
+            let make = Question::signer(&credential)?;
             drop(credential);
-            let signer = Signer { profile: Arc::clone(&self.made), number, make };
+            let signer = Signer { profile: Arc::clone(&self.made), key: self.made.supervisor.number(), make };
             let ensured = signer.profile.with_process(For::Call, |running| {
                 let signer = &signer;
-                Box::pin(async move { signer.ensure(&running).await })
+                Box::pin(async move { signer.number_in(&running).await })
             });
             ensured.await?;
             Ok(Signing::Away(Box::new(signer)))
@@ -87,11 +84,11 @@ impl Instance for Remote {
     fn public_keys(&self) -> BoxFuture<'_, Result<Vec<Value>, Error>> {
         Box::pin(async move {
             let profile = &self.made;
-            let question = &Question::public_keys(profile.number)?;
+            let question = &Question::public_keys()?;
             let asked = profile.with_process(For::Call, |running| {
                 Box::pin(async move {
-                    profile.ensure(&running).await?;
-                    match profile.ask(&running, question).await? {
+                    let number = profile.number_in(&running).await?;
+                    match profile.ask(&running, question, &[number]).await? {
                         FromPlugin::Keys(keys) => Ok(keys.keys),
                         other => Err(profile.unfit(&running, other)),
                     }
@@ -127,42 +124,45 @@ impl Profile {
         }
     }
 
-    /// Makes the instance in the process, unless it is there.
-    async fn ensure(&self, running: &Running) -> Result<(), Failure> {
-        running.made.once(self.number, async { self.send_create(running).await.map(drop) }).await
+    /// The instance's number in the process; it is made there if it is not.
+    async fn number_in(&self, running: &Running) -> Result<u64, Failure> {
+        let make = async { self.create_in(running).await.map(|(number, _)| number) };
+        running.made.once(self.key, make).await
     }
 
     /// Makes the instance in the process for the first time.
-    async fn create_in(&self, running: &Running) -> Result<Inputs, Failure> {
+    async fn first_create_in(&self, running: &Running) -> Result<Inputs, Failure> {
         let mut inputs = Inputs::none();
-        running
-            .made
-            .once(self.number, async {
-                inputs = self.send_create(running).await?;
-                Ok(())
-            })
-            .await?;
+        let make = async {
+            let (number, its) = self.create_in(running).await?;
+            inputs = its;
+            Ok(number)
+        };
+        running.made.once(self.key, make).await?;
         Ok(inputs)
     }
 
-    async fn send_create(&self, running: &Running) -> Result<Inputs, Failure> {
-        match self.ask_within(running, &self.create, self.supervisor.limits().create).await? {
-            FromPlugin::Created(created) => Ok(created.inputs),
+    async fn create_in(&self, running: &Running) -> Result<(u64, Inputs), Failure> {
+        let limit = self.supervisor.limits().create;
+        let told = Told::of(running, self.supervisor.number(), Forget::Profile);
+        match self.ask_within(running, &self.create, &[told.number], limit).await? {
+            FromPlugin::Created(created) => Ok((told.keep(), created.inputs)),
             other => Err(self.unfit(running, other)),
         }
     }
 
-    async fn ask(&self, running: &Running, question: &Question) -> Result<FromPlugin, Failure> {
-        self.ask_within(running, question, self.supervisor.limits().answer).await
+    async fn ask(&self, running: &Running, question: &Question, of: &[u64]) -> Result<FromPlugin, Failure> {
+        self.ask_within(running, question, of, self.supervisor.limits().answer).await
     }
 
     async fn ask_within(
         &self,
         running: &Running,
         question: &Question,
+        of: &[u64],
         limit: Duration,
     ) -> Result<FromPlugin, Failure> {
-        running.link.ask(question, limit).await.map_err(|lost| {
+        running.link.ask(question, of, limit).await.map_err(|lost| {
             let again = lost.is_unsent();
             Failure::Lost { error: self.supervisor.lost(lost), again }
         })
@@ -186,14 +186,43 @@ fn unfit(supervisor: &Supervisor, running: &Running, answer: FromPlugin) -> Fail
 
 impl Drop for Profile {
     fn drop(&mut self) {
-        forget(&self.supervisor, self.number, Forget::Profile(self.number));
+        forget(&self.supervisor, self.key, Forget::Profile);
     }
 }
 
-fn forget(supervisor: &Supervisor, number: u64, what: Forget) {
+/// A number that a process was told of and may make something by; forgotten there, unless it is kept.
+struct Told<'a> {
+    running: &'a Running,
+    number: u64,
+    forget: Option<fn(u64) -> Forget>,
+}
+
+impl<'a> Told<'a> {
+    const fn of(running: &'a Running, number: u64, forget: fn(u64) -> Forget) -> Self {
+        Self { running, number, forget: Some(forget) }
+    }
+
+    fn keep(mut self) -> u64 {
+        self.forget = None;
+        self.number
+    }
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        if let Some(forget) = self.forget
+            && let Ok(line) = message::forget(forget(self.number))
+        {
+            self.running.link.tell(&line);
+        }
+    }
+}
+
+/// Gives up what has that key, if the process has made it.
+fn forget(supervisor: &Supervisor, key: u64, forget: fn(u64) -> Forget) {
     if let Some(running) = supervisor.running()
-        && running.made.forget(number)
-        && let Ok(line) = message::forget(what)
+        && let Some(number) = running.made.forget(key)
+        && let Ok(line) = message::forget(forget(number))
     {
         running.link.tell(&line);
     }
@@ -202,23 +231,23 @@ fn forget(supervisor: &Supervisor, number: u64, what: Forget) {
 /// A conversation; it lives and ends with the process in which it began.
 struct Talk {
     profile: Arc<Profile>,
-    number: u64,
-    /// Where it is under way.
-    at: Option<Arc<Running>>,
+    /// Where it is under way, and its number there.
+    at: Option<(Arc<Running>, u64)>,
 }
 
 impl Talk {
     async fn begin(&mut self, start: Start) -> Result<Step, Error> {
-        let Self { profile, number, at } = self;
-        let question = Question::start(profile.number, *number, &start)?;
+        let Self { profile, at } = self;
+        let question = Question::start(&start)?;
         drop(start);
         let mut tries = 0;
         loop {
             let running = profile.supervisor.process(For::Call).await?;
             let asked = async {
-                profile.ensure(&running).await?;
-                *at = Some(Arc::clone(&running));
-                profile.ask(&running, &question).await
+                let instance = profile.number_in(&running).await?;
+                let number = profile.supervisor.number();
+                *at = Some((Arc::clone(&running), number));
+                profile.ask(&running, &question, &[instance, number]).await
             };
             match asked.await {
                 Ok(FromPlugin::Step(stepped)) => return Ok(stepped.step),
@@ -231,11 +260,11 @@ impl Talk {
 
     async fn go_on(&mut self, resume: Resume) -> Result<Step, Error> {
         let over = || Error::internal("the conversation is over");
-        let running = self.at.as_ref().ok_or_else(over)?;
+        let (running, number) = self.at.as_ref().ok_or_else(over)?;
         let profile = &self.profile;
-        let question = Question::resume(self.number, &resume)?;
+        let question = Question::resume(&resume)?;
         drop(resume);
-        match profile.ask(running, &question).await {
+        match profile.ask(running, &question, &[*number]).await {
             Ok(FromPlugin::Step(stepped)) => Ok(stepped.step),
             Ok(other) => Err(profile.unfit(running, other).into_error(&profile.supervisor)),
             Err(Failure::Lost { error, .. }) => {
@@ -272,8 +301,8 @@ impl Conversation for Talk {
 
 impl Drop for Talk {
     fn drop(&mut self) {
-        if let Some(running) = self.at.take()
-            && let Ok(line) = message::cancel(self.number)
+        if let Some((running, number)) = self.at.take()
+            && let Ok(line) = message::cancel(number)
         {
             running.link.tell(&line);
         }
@@ -296,21 +325,23 @@ impl Failure {
 /// Signs in the plugin's process with one credential.
 struct Signer {
     profile: Arc<Profile>,
-    number: u64,
+    key: u64,
     make: Question,
 }
 
 impl Signer {
-    /// Makes the signer in the process, unless it is there.
-    async fn ensure(&self, running: &Running) -> Result<(), Failure> {
+    /// The signer's number in the process; it is made there if it is not.
+    async fn number_in(&self, running: &Running) -> Result<u64, Failure> {
+        let profile = &*self.profile;
         let make = async {
-            self.profile.ensure(running).await?;
-            match self.profile.ask(running, &self.make).await? {
-                FromPlugin::Ready(_) => Ok(()),
-                other => Err(self.profile.unfit(running, other)),
+            let instance = profile.number_in(running).await?;
+            let told = Told::of(running, profile.supervisor.number(), Forget::Signer);
+            match profile.ask(running, &self.make, &[instance, told.number]).await? {
+                FromPlugin::Ready(_) => Ok(told.keep()),
+                other => Err(profile.unfit(running, other)),
             }
         };
-        running.made.once(self.number, make).await
+        running.made.once(self.key, make).await
     }
 }
 
@@ -320,13 +351,13 @@ impl AwaySigner for Signer {
         request: &RequestHead<'_>,
         cx: &SignContext,
     ) -> BoxFuture<'_, Result<Vec<Placement>, Error>> {
-        let question = Question::sign(self.number, cx.now(), &SignRequest::of(request));
+        let question = Question::sign(cx.now(), &SignRequest::of(request));
         Box::pin(async move {
             let question = &question?;
             let signed = self.profile.with_process(For::Call, |running| {
                 Box::pin(async move {
-                    self.ensure(&running).await?;
-                    match self.profile.ask(&running, question).await? {
+                    let number = self.number_in(&running).await?;
+                    match self.profile.ask(&running, question, &[number]).await? {
                         FromPlugin::Signed(signed) => Ok(signed.edits),
                         other => Err(self.profile.unfit(&running, other)),
                     }
@@ -339,7 +370,7 @@ impl AwaySigner for Signer {
 
 impl Drop for Signer {
     fn drop(&mut self) {
-        forget(&self.profile.supervisor, self.number, Forget::Signer(self.number));
+        forget(&self.profile.supervisor, self.key, Forget::Signer);
     }
 }
 
@@ -348,13 +379,10 @@ impl Drop for Signer {
 /// # Errors
 /// Why there is none, as words whose subject is the plugin's file.
 pub(super) async fn types(supervisor: &Arc<Supervisor>) -> Result<(About, Vec<Manifest>), Reason> {
-    let failed = |error: Error| -> Reason {
-        let last = supervisor.health().last_words();
-        last.unwrap_or_else(|| error.message().to_owned()).into()
-    };
+    let failed = |error: Error| -> Reason { supervisor.words_of(&error).to_owned().into() };
     let question = Question::manifest().map_err(failed)?;
     let running = supervisor.process(For::Operator).await.map_err(failed)?;
-    let answer = running.link.ask(&question, supervisor.limits().create).await;
+    let answer = running.link.ask(&question, &[], supervisor.limits().create).await;
     let mut manifests = match answer.map_err(|lost| failed(supervisor.lost(lost)))? {
         FromPlugin::Types(types) => types.types,
         other => match unfit(supervisor, &running, other) {

@@ -131,11 +131,16 @@ impl Link {
         self.0.process_id
     }
 
-    /// Asks, and awaits the answer, not longer than that. Dropping the future gives the answer up.
-    pub(super) async fn ask(&self, question: &Question, limit: Duration) -> Result<FromPlugin, Lost> {
+    /// Asks of those numbers, and awaits the answer, not longer than that. Dropping the future gives the answer up.
+    pub(super) async fn ask(
+        &self,
+        question: &Question,
+        of: &[u64],
+        limit: Duration,
+    ) -> Result<FromPlugin, Lost> {
         let id = self.0.numbers.fetch_add(1, Ordering::Relaxed);
         let asked = Asked { talk: &self.0, id };
-        self.0.ask(id, &question.line(id), limit)?;
+        self.0.ask(id, &question.line(id, of), limit)?;
         self.0.look_for(id);
         poll_fn(|cx| {
             let mut state = self.0.state();

@@ -81,7 +81,7 @@ impl Supervisor {
         &self.health
     }
 
-    /// A number for an instance, a conversation or a signer; the same in every process.
+    /// A number for an instance, a conversation or a signer; none is given twice.
     pub(super) fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
@@ -130,6 +130,13 @@ impl Supervisor {
         let error = lost.into_error(&self.name);
         let wait = self.health.wait(Instant::now());
         error.with_retry_after(wait)
+    }
+
+    /// What an error of [`lost`](Supervisor::lost) says, without its subject.
+    pub(super) fn words_of<'a>(&self, error: &'a Error) -> &'a str {
+        let words = error.message().strip_prefix("the plugin ");
+        let words = words.and_then(|words| words.strip_prefix(self.name.as_str()));
+        words.map_or(error.message(), str::trim_start)
     }
 
     fn unavailable(&self, words: &str) -> Error {

@@ -4,6 +4,7 @@ use std::path::Path;
 use countersign::{Error, Manifest, Profile};
 use serde_json::Value;
 
+use super::health::PluginStatus;
 use super::in_process::{InProcess, Shelf};
 use super::judge::{FileKind, Judged, PluginFile};
 use super::process::Process;
@@ -94,6 +95,14 @@ impl Plugin {
     /// The types that it brings and may bring, sorted by name.
     pub fn manifests(&self) -> &[Manifest] {
         &self.manifests
+    }
+
+    /// How it is: whether its calls go on, and what it failed with.
+    pub fn status(&self) -> PluginStatus {
+        match &self.home {
+            Home::InProcess(_) => PluginStatus::well(),
+            Home::Process(process) => process.status(),
+        }
     }
 
     /// Makes an instance of a type from its settings. It may block, within a deadline.

@@ -6,10 +6,12 @@
 mod charter;
 mod flood;
 mod folder;
+mod health;
 mod in_process;
 mod judge;
 mod kernel;
 mod loaded;
+mod log;
 mod process;
 mod refusal;
 mod sealed;
@@ -17,6 +19,7 @@ mod settings;
 mod worker;
 
 pub use folder::{Folder, load_folder};
+pub use health::{Cause, Condition, LastFailure, PluginStatus};
 pub use in_process::Shelf;
 pub use judge::{FileKind, NotedType, PluginFile, PluginNote, inspect};
 pub use loaded::{About, Plugin};

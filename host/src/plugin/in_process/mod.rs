@@ -12,7 +12,7 @@ use countersign::abi::PluginModule_Ref;
 use countersign::{Error, Manifest};
 use serde_json::Value;
 
-pub(super) use self::load::load_sealed;
+pub(super) use self::load::{agree, load_sealed};
 pub(super) use self::profile::{create, manifests};
 pub use self::shelf::Shelf;
 use super::judge::{Judged, PluginNote};

@@ -9,14 +9,17 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{self, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
-use countersign::Error;
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
+use super::home::{End, Running, Started, Starter};
 use super::keeper::{self, Tail};
 use super::program::worker_program;
 use crate::plugin::charter::{Charter, Rights, Work};
+use crate::plugin::health::Cause;
 use crate::plugin::judge::{FileKind, Judged};
 use crate::plugin::kernel::Kernel;
 use crate::plugin::refusal::Reason;
@@ -83,16 +86,12 @@ impl Launch {
         Ok(Self { program, charter, judged: sealed(&judged.bytes, what_for)? })
     }
 
-    /// Starts one. It does not wait until the process is ready.
-    ///
-    /// # Errors
-    /// [`Unavailable`](countersign::ErrorKind::Unavailable): the system has no room for it.
-    pub(in crate::plugin) fn start(&self) -> Result<Child, Error> {
-        self.try_start().map_err(|error| {
-            Error::unavailable(format!("the plugin's process cannot be started: {}", error.kind()))
-        })
+    /// What the plugin is called.
+    pub(super) fn name(&self) -> &str {
+        &self.charter.name
     }
 
+    /// Starts one. It does not wait until the process is ready.
     fn try_start(&self) -> io::Result<Child> {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         self.charter.send(&ours, &self.judged)?;
@@ -135,6 +134,15 @@ impl Child {
             let _ = rustix::process::kill_process_group(pid, Signal::KILL);
         }
         let _ = self.process.kill();
+    }
+
+    /// Whether it has ended; it need not be reaped.
+    fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        self.ended.is_some()
+            || self.group().is_none_or(|pid| {
+                !matches!(rustix::process::waitid(WaitId::Pid(pid), options), Ok(None) | Err(Errno::INTR))
+            })
     }
 
     /// Waits for its end and reaps it: how it ended, in words whose subject is the process. Kill it before, unless it
@@ -181,6 +189,41 @@ impl Child {
 
     fn group(&self) -> Option<Pid> {
         i32::try_from(self.process.id()).ok().and_then(Pid::from_raw)
+    }
+}
+
+impl Starter for Launch {
+    fn start(&self) -> Result<Started, String> {
+        let failed = |error: io::Error| format!("cannot be started: {}", error.kind());
+        let child = self.try_start().map_err(failed)?;
+        let stream = child.stream.try_clone().map_err(failed)?;
+        Ok(Started { stream, process: Box::new(child) })
+    }
+}
+
+impl Running for Child {
+    fn id(&self) -> u32 {
+        self.pid()
+    }
+
+    fn end(&mut self, grace: Duration) -> End {
+        let begun = Instant::now();
+        while !self.has_ended() && begun.elapsed() < grace {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let by_itself = self.has_ended();
+        self.kill();
+        let words = Child::end(self);
+        let cause = match self.ended {
+            _ if !by_itself => None,
+            Some(status) if status.signal().is_none() => Some(Cause::Exit),
+            _ => Some(Cause::Crash),
+        };
+        End { cause, words }
+    }
+
+    fn last_words(&self) -> Option<String> {
+        Child::last_words(self)
     }
 }
 
@@ -266,7 +309,7 @@ mod tests {
     #[test]
     fn a_script_is_executed_from_memory_and_speaks_on_its_stream() {
         let script = b"#!/bin/sh\nread line\necho '{\"hello\":{}}'\nread line\nexit 3\n";
-        let mut child = launch("acme", script).start().unwrap();
+        let mut child = launch("acme", script).try_start().unwrap();
         assert_eq!(ask(&child, &serde_json::from_str(HELLO).unwrap()), json!({"hello": {}}));
         let mut stream = std::fs::File::from(child.stream.try_clone().unwrap());
         writeln!(stream).unwrap();
@@ -275,7 +318,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_executed_says_why_to_whoever_asks_for_its_types() {
-        let child = launch("acme", b"#!/nowhere/interpreter\n").start().unwrap();
+        let child = launch("acme", b"#!/nowhere/interpreter\n").try_start().unwrap();
         let hello = ask(&child, &serde_json::from_str(HELLO).unwrap());
         assert_eq!(hello["hello"]["name"], "acme");
         let answer = ask(&child, &json!({"manifest": {"id": 1}}));
@@ -285,7 +328,7 @@ mod tests {
     #[test]
     fn a_process_that_is_let_go_is_killed_with_all_that_it_started() {
         let script = b"#!/bin/sh\nread line\nsleep 1000 &\necho $!\nread line\n";
-        let mut child = launch("acme", script).start().unwrap();
+        let mut child = launch("acme", script).try_start().unwrap();
         let started = ask(&child, &serde_json::from_str(HELLO).unwrap()).as_i64().unwrap();
         let started = Pid::from_raw(i32::try_from(started).unwrap()).unwrap();
         rustix::process::test_kill_process(started).unwrap();

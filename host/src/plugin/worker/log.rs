@@ -97,7 +97,7 @@ impl AbiHost for Lent {
                 message: format!("the plugin logs more than is passed on; {missed} records were dropped"),
                 ..LogRecord::default()
             }),
-            Admitted::No => return,
+            Admitted::No | Admitted::Torrent => return,
         }
         let record = record.as_slice();
         if let Some(record) =

@@ -8,11 +8,13 @@
 //!
 //! Between processes the same messages travel as lines of JSON, in the [`frame`]s that say whose they are.
 
+mod base64;
 pub mod frame;
 mod wire;
 
 use std::time::{Duration, SystemTime};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Caller, Challenge, Credential, Error, HttpRequest, HttpResponse, Origin, Secret};
@@ -20,22 +22,25 @@ use crate::{Caller, Challenge, Credential, Error, HttpRequest, HttpResponse, Ori
 pub(crate) use wire::{exposed, millis};
 
 /// What a conversation begins with. It holds only what the profile declared in its [`Inputs`](crate::Inputs).
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Start {
     /// Wall time, in milliseconds since the epoch on the wire.
     #[serde(with = "millis::instant")]
+    #[schemars(with = "u64")]
     pub now: SystemTime,
     /// The declared attributes of the caller.
     #[serde(default)]
     pub caller: Caller,
     /// The origin that the call goes to, if declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub target: Option<Origin>,
     /// What the upstream demanded when it rejected the credential before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub challenge: Option<Challenge>,
     /// The renewal state that the credential before left behind.
     #[serde(default, with = "exposed::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub previous: Option<Secret>,
 }
 
@@ -47,7 +52,7 @@ impl Start {
 }
 
 /// What a profile says after each turn.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// It needs something from its host.
@@ -59,7 +64,7 @@ pub enum Step {
 }
 
 /// What a profile may need.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Need {
@@ -67,21 +72,23 @@ pub enum Need {
     Http(HttpRequest),
     /// To wait, in milliseconds on the wire.
     #[serde(with = "millis::duration")]
+    #[schemars(with = "u64")]
     Sleep(Duration),
 }
 
 /// The host's answer to a [`Need`], with the time of the answer.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Resume {
     /// Wall time, in milliseconds since the epoch on the wire.
     #[serde(with = "millis::instant")]
+    #[schemars(with = "u64")]
     pub now: SystemTime,
     /// What came of it.
     pub event: Event,
 }
 
 /// What came of a [`Need`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {

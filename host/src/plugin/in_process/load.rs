@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::sync::Arc;
 
 use abi_stable::StableAbi;
 use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError};
@@ -9,27 +10,28 @@ use countersign::Manifest;
 use countersign::abi::{self, HostObject, PluginModule_Ref};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
-use super::shelf::Shelf;
+use super::crew::Crew;
+use super::shelf::{Loaded, Opened, Shelf};
 use super::{layout, lent, profile};
+use crate::instance::wait;
 use crate::plugin::judge::{Judged, PluginNote};
 use crate::plugin::refusal::Reason;
 use crate::plugin::sealed::{Use, sealed};
 
-/// Executes a judged library, unless its bytes are on the shelf: its constructors, then its module.
+/// Executes a judged library, unless its bytes are on the shelf: its constructors, then its module, on threads of its own.
 pub(super) fn load(
     judged: &Judged,
     note: &PluginNote,
     shelf: &Shelf,
-) -> Result<(PluginModule_Ref, Vec<Manifest>), Reason> {
-    let open = |library| {
-        let module = module(library)?;
-        profile::open(module, lent::lend(&note.name))?;
-        Ok(module)
-    };
-    let module = shelf.module(judged.file.sha256(), || map(sealed(&judged.bytes, Use::Library)?), open)?;
-    let manifests = profile::manifests(module)?;
+) -> Result<(Arc<Loaded>, Vec<Manifest>), Reason> {
+    let loaded =
+        shelf.library(judged.file.sha256(), || open(sealed(&judged.bytes, Use::Library)?, &note.name))?;
+    let module = loaded.module;
+    let manifests =
+        loaded.crew.call("manifest", loaded.crew.limits().call, move || profile::manifests(module));
+    let manifests = wait(manifests).map_err(|error| too_long(&error))??;
     agree(note, &manifests)?;
-    Ok((module, manifests))
+    Ok((loaded, manifests))
 }
 
 /// Executes a judged library from a sealed file in memory: its constructors, then its module, which gets what is lent.
@@ -39,7 +41,31 @@ pub(in crate::plugin) fn load_sealed(file: OwnedFd, host: HostObject) -> Result<
     Ok(module)
 }
 
-/// Maps a sealed file in memory and runs its constructors.
+/// What fails before the constructors have run is an error by itself.
+fn open(file: OwnedFd, name: &str) -> Result<Opened, Reason> {
+    let crew = Arc::new(Crew::new(name));
+    let limit = crew.limits().create;
+    let library = match wait(crew.call("load", limit, move || map(file))) {
+        Ok(library) => library?,
+        // A second try would hang at the first one's lock.
+        Err(error) => return Ok(Err(too_long(&error))),
+    };
+    let name = name.to_owned();
+    let opened = wait(crew.call("open", limit, move || {
+        let module = module(library)?;
+        profile::open(module, lent::lend(&name))?;
+        Ok(module)
+    }));
+    Ok(opened.unwrap_or_else(|error| Err(too_long(&error))).map(|module| Arc::new(Loaded { module, crew })))
+}
+
+fn too_long(error: &countersign::Error) -> Reason {
+    format!("does not get ready: {error}").into()
+}
+
+/// Maps a sealed file and runs its constructors.
+///
+/// So what runs is what was judged: nobody can change or cut off a sealed file.
 fn map(file: OwnedFd) -> Result<&'static Library, Reason> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     // SAFETY: constructors run here. They are code of a file whose place, owner and digest were judged, and the

@@ -42,8 +42,16 @@ pub(in crate::plugin) fn create(
     name: &str,
     settings: &Value,
 ) -> Result<Box<dyn Profile>, Error> {
-    let settings = encode(settings)?;
-    let profile = result(module.create()(name.into(), slice(&settings)))?;
+    create_from(module, name, &encode(settings)?)
+}
+
+/// Makes an instance from settings that are a message already.
+pub(super) fn create_from(
+    module: PluginModule_Ref,
+    name: &str,
+    settings: &Secret<Vec<u8>>,
+) -> Result<Box<dyn Profile>, Error> {
+    let profile = result(module.create()(name.into(), slice(settings)))?;
     let inputs = result(profile.inputs()).and_then(decode)?;
     Ok(Box::new(InProcess { profile, inputs }))
 }
@@ -146,7 +154,7 @@ fn result<T>(reply: RResult<T, Message>) -> Result<T, Error> {
 }
 
 /// A message of the host; it may hold secrets.
-fn encode(message: &impl Serialize) -> Result<Secret<Vec<u8>>, Error> {
+pub(super) fn encode(message: &impl Serialize) -> Result<Secret<Vec<u8>>, Error> {
     let mut bytes = Vec::with_capacity(1024);
     serde_json::to_writer(&mut bytes, message)
         .map_err(|_| Error::internal("a message to the plugin does not serialize to JSON"))?;

@@ -271,7 +271,7 @@ fn load(config: &PluginsConfig, shelf: &Shelf) -> Folder {
                 types: entry.types.clone(),
                 isolation: entry.isolation.unwrap_or(config.isolation),
                 allow: entry.allow.clone(),
-                ..PluginSettings::default()
+                memory: entry.memory.unwrap_or(PluginSettings::MEMORY),
             };
             (entry.name.clone(), settings)
         })

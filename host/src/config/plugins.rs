@@ -33,14 +33,16 @@ pub struct PluginConfig {
     pub isolation: Option<Isolation>,
     /// What its process may do beyond computing.
     pub allow: Vec<Right>,
+    /// The most memory that its process may take, in bytes.
+    pub memory: Option<u64>,
     /// Where it stands, for whoever finds something wrong with the file.
     pub site: Site,
 }
 
 /// The keys of `[plugins]` itself: no plugin takes their names.
 pub(crate) const RESERVED: [&str; 3] = ["dir", "trust", "isolation"];
-pub(crate) const ENTRY_KEYS: [&str; 6] =
-    ["sha256", "allow_libraries", "required", "types", "isolation", "allow"];
+pub(crate) const ENTRY_KEYS: [&str; 7] =
+    ["sha256", "allow_libraries", "required", "types", "isolation", "allow", "memory"];
 
 impl PluginsConfig {
     pub(crate) fn of(section: Option<&Site>, root: &Site, findings: &mut Findings) -> Self {
@@ -130,7 +132,18 @@ impl PluginConfig {
         let types = reader.strings("types").map(owned);
         let isolation = isolation_of(&mut reader);
         let allow = rights(&mut reader);
-        Self { name: name.to_owned(), sha256, allow_libraries, required, types, isolation, allow, site }
+        let memory = reader.size("memory", 64 << 20, 1 << 40).and_then(|bytes| bytes.try_into().ok());
+        Self {
+            name: name.to_owned(),
+            sha256,
+            allow_libraries,
+            required,
+            types,
+            isolation,
+            allow,
+            memory,
+            site,
+        }
     }
 }
 

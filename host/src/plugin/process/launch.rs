@@ -275,8 +275,11 @@ mod tests {
     use crate::plugin::set_worker_program;
     use crate::plugin::settings::Isolation;
 
-    /// `countersign`, which cargo builds beside this package's tests.
+    /// `countersign`: the one that is named, else that which cargo builds beside this package's tests.
     fn program() -> PathBuf {
+        if let Some(program) = std::env::var_os("COUNTERSIGN_TEST_PROGRAM") {
+            return program.into();
+        }
         let program = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("countersign");
         assert!(program.is_file(), "{} is missing: cargo build -p countersign-host", program.display());
         program

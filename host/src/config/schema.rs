@@ -106,7 +106,7 @@ fn plugins_table() -> Json {
             "required": { "type": "boolean", "default": false, "description": "Refuse to start without the file." },
             "types": strings("The only types that the file may bring."),
             "isolation": isolation("Where its code runs."),
-            "allow": strings("What its process may do beyond computing: `read:/path`, `connect`, `threads`."),
+            "allow": strings("What its process may do beyond computing: `read:/path`, `env:NAME`, `connect`, `threads`."),
         }),
     );
     json!({

@@ -167,10 +167,15 @@ fn rights(reader: &mut Reader<'_>) -> Vec<Right> {
         match text.split_once(':') {
             None if text == "connect" => rights.push(Right::Connect),
             None if text == "threads" => rights.push(Right::Threads),
+            Some(("env", name)) if !name.is_empty() => rights.push(Right::Variable(name.to_owned())),
             Some(("read", path)) if Path::new(path).is_absolute() => rights.push(Right::Read(path.into())),
             _ => {
                 let message = format!("knows no right {text:?}");
-                reader.fault("allow", message, Some("`read:/absolute/path`, `connect`, `threads`"));
+                reader.fault(
+                    "allow",
+                    message,
+                    Some("`read:/absolute/path`, `env:NAME`, `connect`, `threads`"),
+                );
             }
         }
     }

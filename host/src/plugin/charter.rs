@@ -73,6 +73,8 @@ impl Rights {
                 Right::Read(path) => rights.read.push(path.clone()),
                 Right::Connect => rights.connect = true,
                 Right::Threads => rights.threads = true,
+                // The host tells it, when it is asked.
+                Right::Variable(_) => {}
             }
         }
         rights

@@ -9,7 +9,7 @@ use super::in_process::{InProcess, Shelf};
 use super::judge::{FileKind, Judged, PluginFile};
 use super::process::Process;
 use super::refusal::{Reason, Refusal};
-use super::settings::{Isolation, PluginSettings};
+use super::settings::{Isolation, PluginSettings, Right};
 use crate::instance::{Blocking, Instance};
 
 /// A plugin file that runs, in whichever home.
@@ -18,6 +18,7 @@ pub struct Plugin {
     about: About,
     manifests: Vec<Manifest>,
     isolation: Isolation,
+    rights: Vec<Right>,
     home: Home,
 }
 
@@ -49,7 +50,8 @@ impl Plugin {
                     }
                     manifests.retain(|manifest| allowed.contains(&manifest.name));
                 }
-                Ok(Self { file: judged.file, about, manifests, isolation: settings.isolation, home })
+                let (isolation, rights) = (settings.isolation, settings.allow.clone());
+                Ok(Self { file: judged.file, about, manifests, isolation, rights, home })
             }
             Err(reason) => Err(Refusal::new(judged.file.path(), reason)),
         }
@@ -99,6 +101,11 @@ impl Plugin {
     /// Where its code runs.
     pub const fn isolation(&self) -> Isolation {
         self.isolation
+    }
+
+    /// What the operator allows it beyond computing.
+    pub fn rights(&self) -> &[Right] {
+        &self.rights
     }
 
     /// The types that it brings and may bring, sorted by name.

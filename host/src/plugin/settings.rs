@@ -78,4 +78,6 @@ pub enum Right {
     Connect,
     /// Start threads: `threads`.
     Threads,
+    /// Be told a variable of the host's environment: `env:ACME_REGION`.
+    Variable(String),
 }

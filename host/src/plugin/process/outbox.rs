@@ -73,7 +73,11 @@ mod tests {
                 .unwrap();
         }
         while !outbox.is_empty() {
-            outbox.flush(|bytes| Ok(written.extend_from_slice(bytes)).map(|()| bytes.len())).unwrap();
+            let all = |bytes: &[u8]| {
+                written.extend_from_slice(bytes);
+                Ok(bytes.len())
+            };
+            outbox.flush(all).unwrap();
         }
         assert!(written.chunks(100).enumerate().all(|(round, chunk)| chunk == [round as u8; 100]));
         assert_eq!(written.len(), 5000);

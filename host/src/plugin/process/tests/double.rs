@@ -144,7 +144,8 @@ fn run(stream: &UnixStream, turn: usize, script: &Script, heard: &Mutex<Vec<Stri
     let mut lines = BufReader::new(stream);
     let (mut line, mut answer) = (String::new(), Vec::new());
     loop {
-        (line.clear(), answer.clear());
+        line.clear();
+        answer.clear();
         // Who hangs up while the host lives was killed.
         if lines.read_line(&mut line).unwrap_or(0) == 0 {
             return Some(Cause::Crash);

@@ -72,7 +72,7 @@ impl Plugin {
                     .into())
             }
             (Isolation::Process | Isolation::BestEffort, _) => {
-                let (process, about, manifests) = Process::start(judged, settings)?;
+                let (process, about, manifests) = Process::start(judged, settings, shelf)?;
                 Ok((Home::Process(process), about, manifests))
             }
         }

@@ -6,6 +6,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use countersign::testing::ScriptedHost;
 use countersign_host::plugin::{
@@ -14,6 +15,7 @@ use countersign_host::plugin::{
 use countersign_host::registry::Registry;
 use countersign_tests::built;
 use countersign_tests::folder::Folder;
+use countersign_tests::proxy::{OPEN, Serve};
 use serde_json::{Value, json};
 
 type Outcomes = BTreeMap<String, String>;
@@ -189,4 +191,65 @@ fn a_scripts_rights_open_what_they_say() {
     assert_eq!(done(&outcomes), ["read", "read-program", "start-program"], "{outcomes:#?}");
     let outcomes = script(&outside, &[Right::Connect]);
     assert_eq!(done(&outcomes), ["connect", "read-program", "start-program"], "{outcomes:#?}");
+}
+
+/// A script that starts a program which never ends, and then answers.
+const WITH_A_CHILD: &str = r#"#!/bin/bash
+sleep 100000 &
+while IFS= read -r line; do
+    [[ $line =~ \"id\":([0-9]+) ]] && id=${BASH_REMATCH[1]}
+    case $line in
+        '{"hello"'*) echo '{"hello":{"protocol":"1.0","name":"lasting"}}' ;;
+        '{"manifest"'*) echo '{"types":{"id":'"$id"',"types":[{"type":"lasting","summary":"","schema":{}}]}}' ;;
+    esac
+done
+# It does not even mind the end of its stream.
+wait
+"#;
+
+#[test]
+fn what_was_started_for_plugins_ends_with_a_host_that_is_killed() {
+    let folder = Folder::new().with_plugins(&["acme-login"]);
+    let script = folder.path().join("plugins/lasting");
+    fs::write(&script, WITH_A_CHILD).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let config = format!(
+        "{OPEN}[plugins]\nisolation = 'process'\n[profiles.p]\ntype = 'basic'\nusername = 'u'\npassword = 'p'\n[connectors.c]\nbase_url = 'http://127.0.0.1:1'\nprofile = 'p'\n"
+    );
+    let serve = Serve::start(&folder, &config);
+    let host = serve.pid().as_raw_nonzero().get();
+    let processes = descendants(host);
+    assert_eq!(processes.len(), 3, "a library, a script, and what that started: {processes:?}");
+    serve.signal(rustix::process::Signal::KILL);
+    serve.wait_for_end();
+    let until = Instant::now() + Duration::from_secs(10);
+    for process in processes {
+        while is_alive(process) {
+            assert!(Instant::now() < until, "{process} outlives the host");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Processes that a process started, and those that they did.
+fn descendants(process: i32) -> Vec<i32> {
+    let parents = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let id: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<i32>().ok()?;
+        Some((id, parent))
+    });
+    let parents: Vec<_> = parents.collect();
+    let mut found = vec![process];
+    let mut seen = 0;
+    while let Some(parent) = found.get(seen).copied() {
+        found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(id, _)| *id));
+        seen += 1;
+    }
+    found.remove(0);
+    found
+}
+
+fn is_alive(process: i32) -> bool {
+    fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }

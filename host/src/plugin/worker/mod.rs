@@ -73,7 +73,7 @@ fn work() -> i32 {
     let output = Arc::new(Output::new(charter.spin));
     let outcome = enter(&charter, judged, lifeline).and_then(|judged| match charter.work {
         Work::Library { .. } => module::load(&charter, judged, &output),
-        Work::Program => Err(become_program(&judged)),
+        Work::Program => Err(become_program(&charter.name, &judged)),
     });
     // Why there is no plugin is said to whoever asks for its types.
     let source = outcome.unwrap_or_else(Source::None);
@@ -116,8 +116,9 @@ fn enter(charter: &Charter, judged: OwnedFd, lifeline: OwnedFd) -> Result<OwnedF
     Ok(judged)
 }
 
-fn become_program(judged: &OwnedFd) -> Reason {
+fn become_program(name: &str, judged: &OwnedFd) -> Reason {
     let error = Command::new(format!("/proc/self/fd/{}", judged.as_raw_fd()))
+        .arg0(name)
         .env_clear()
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LANG", "C.UTF-8")

@@ -25,6 +25,7 @@ use tracing_subscriber::EnvFilter;
 use self::args::{Arguments, Command};
 use self::output::print;
 use crate::config::Findings;
+use crate::plugin::Meant;
 use crate::registry::Registry;
 use crate::{Host, Overrides, Setup};
 
@@ -40,6 +41,7 @@ enum Failure {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
+    let _meant = Meant::only_by_this();
     let arguments = Arguments::parse();
     log_to_stderr(arguments.verbose);
     let mut overrides = Overrides::default();

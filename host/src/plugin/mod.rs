@@ -17,6 +17,7 @@ mod settings;
 pub use folder::{Folder, load_folder};
 pub use health::{Cause, Condition, LastFailure, PluginStatus};
 pub use in_process::Shelf;
+pub(crate) use in_process::{Meant, end_is_meant};
 pub use judge::{FileKind, NotedType, PluginFile, PluginNote, inspect};
 pub use loaded::{About, Plugin};
 pub use refusal::Refusal;

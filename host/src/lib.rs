@@ -16,6 +16,8 @@ mod error;
 mod exchange;
 mod host;
 pub mod instance;
+#[cfg(feature = "otel")]
+mod otel;
 pub mod plugin;
 mod proxy;
 pub mod registry;

@@ -42,6 +42,21 @@ pub fn program() -> &'static Path {
     })
 }
 
+/// The program `countersign` with the feature `otel`: the one that `COUNTERSIGN_TEST_PROGRAM_OTEL` names, else a new one.
+pub fn program_with_otel() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| match std::env::var_os("COUNTERSIGN_TEST_PROGRAM_OTEL") {
+        Some(program) => program.into(),
+        None => {
+            let _one_at_a_time = lock("program");
+            cargo(&["build", "-p", "countersign-host", "--bin", "countersign", "--features", "otel"]);
+            let built = target().join("debug/countersign-otel");
+            std::fs::copy(target().join("debug/countersign"), &built).unwrap();
+            built
+        }
+    })
+}
+
 fn build_plugins() -> PathBuf {
     let _one_at_a_time = lock("plugins");
     let folder = target().join("debug/test-plugins");

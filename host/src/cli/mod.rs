@@ -27,6 +27,7 @@ use self::output::print;
 use crate::config::Findings;
 #[cfg(feature = "otel")]
 use crate::otel::Otel;
+use crate::plugin::Meant;
 use crate::registry::Registry;
 use crate::{Host, Overrides, Setup};
 
@@ -45,6 +46,7 @@ enum Failure {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
+    let _meant = Meant::only_by_this();
     let arguments = Arguments::parse();
     #[cfg(not(feature = "otel"))]
     log_to_stderr(arguments.verbose);

@@ -1,10 +1,12 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
+use crate::plugin::end_is_meant;
+
 /// Writes to standard output. A closed pipe (`| head`) is no error but the end.
 pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
     match write!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => end(),
         outcome => outcome,
     }
 }
@@ -12,9 +14,14 @@ pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
 /// Writes bytes to standard output.
 pub(crate) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     match io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => end(),
         outcome => outcome,
     }
+}
+
+fn end() -> ! {
+    end_is_meant();
+    std::process::exit(0)
 }
 
 /// Colours, where standard output is a terminal and `NO_COLOR` is not set.

@@ -116,7 +116,7 @@ impl Plugin {
     /// How it is: whether its calls go on, and what it failed with.
     pub fn status(&self) -> PluginStatus {
         match &self.home {
-            Home::InProcess(_) => PluginStatus::well(),
+            Home::InProcess(library) => library.status(),
             Home::Process(process) => process.status(),
         }
     }

@@ -21,6 +21,7 @@ mod worker;
 pub use folder::{Folder, load_folder};
 pub use health::{Cause, Condition, LastFailure, PluginStatus};
 pub use in_process::Shelf;
+pub(crate) use in_process::{Meant, end_is_meant};
 pub use judge::{FileKind, NotedType, PluginFile, PluginNote, inspect};
 pub use loaded::{About, Plugin};
 pub use process::set_worker_program;

@@ -4,7 +4,7 @@
 about() {
     case $1 in
         rust) echo "the compiler and its parts" ;;
-        services) echo "nginx, Apache httpd, Node.js and its packages, curl, Python's requests, into tests/.services" ;;
+        services) echo "nginx, Apache httpd, Node.js and its packages, curl, Python's requests, minisign, into tests/.services" ;;
         tools) echo "cargo-nextest, cargo-deny, mdbook" ;;
         fmt) echo "cargo fmt --check" ;;
         clippy) echo "cargo clippy, warnings are errors" ;;
@@ -44,6 +44,7 @@ step_services() {
     have openssl || system_packages openssl
     install_servers
     install_clients
+    install_minisign
     install_node
     install_npm_packages
 }

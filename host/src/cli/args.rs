@@ -39,7 +39,7 @@ pub(crate) enum Command {
     },
     /// Print the JSON Schema of the whole configuration, plugins' types included, for editors.
     Schema,
-    /// List the plugin files, or inspect one.
+    /// List the plugin files; inspect, lock, sign and verify them.
     Plugins {
         #[command(subcommand)]
         command: Option<PluginsCommand>,
@@ -97,6 +97,61 @@ pub(crate) enum PluginsCommand {
         /// The file.
         file: PathBuf,
     },
+    /// Write the digests of the plugin files that there are into `plugins.lock` beside the configuration, and say what has changed.
+    ///
+    /// Nothing of them is executed, and what is refused is not locked. A file that is not the locked one is refused from then
+    /// on; with `[plugins] trust = "pinned"`, so is one that is not locked.
+    Lock {
+        /// Write nothing; exit status 1 if the files are not the locked ones.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Make a key pair to sign plugin files with, in the format of minisign.
+    Keygen(KeygenArguments),
+    /// Sign plugin files: a signature in the format of minisign, in `FILE.minisig` beside each.
+    ///
+    /// The password of the key is read from the file that is given, from `COUNTERSIGN_KEY_PASSWORD`, or from the terminal.
+    Sign(SignArguments),
+    /// Say whether a file is signed by one of the keys.
+    Verify {
+        /// The file; its signature lies beside it.
+        file: PathBuf,
+        /// A public key, or a file with one; may be given several times. Without it, the keys of the configuration.
+        #[arg(short, long = "key", value_name = "KEY")]
+        keys: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeygenArguments {
+    /// Where the secret key goes. Keep it where plugins are signed, and nowhere else.
+    #[arg(short, long, value_name = "FILE", default_value = "countersign.key")]
+    pub(crate) key: PathBuf,
+    /// Where the public key goes; without it, beside the secret one, as `.pub`.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) public: Option<PathBuf>,
+    /// Make a secret key that needs no password: for a place that keeps secrets itself.
+    #[arg(long, conflicts_with = "password_file")]
+    pub(crate) no_password: bool,
+    /// Take the password from the first line of a file, instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignArguments {
+    /// The files.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The secret key: of `countersign plugins keygen` or of `minisign -G`.
+    #[arg(short, long, value_name = "KEYFILE")]
+    pub(crate) key: PathBuf,
+    /// Words that are signed, too, behind the time and the file's name: `v1.2.0`.
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) comment: Option<String>,
+    /// Take the key's password from the first line of a file, instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

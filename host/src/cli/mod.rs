@@ -76,8 +76,7 @@ async fn run(arguments: Arguments, overrides: Overrides) -> Result<(), Failure> 
             let schema = crate::config::schema(&types_of(&config)?);
             Ok(print(format_args!("{schema:#}\n"))?)
         }
-        Command::Plugins { command: None } => plugins::list(&config),
-        Command::Plugins { command: Some(args::PluginsCommand::Inspect { file }) } => plugins::inspect(&file),
+        Command::Plugins { command } => plugins::run(&config, command),
         Command::Header(arguments) => header::run(&start(&config).await?, arguments).await,
         Command::Call(arguments) => call::run(&start(&config).await?, arguments).await,
         Command::Serve(arguments) => serve::run(&config, arguments, overrides).await,

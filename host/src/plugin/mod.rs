@@ -11,10 +11,16 @@ mod loaded;
 mod process;
 mod refusal;
 mod settings;
+mod trust;
 
-pub use folder::{Folder, load_folder};
+pub use folder::{Folder, JudgedFolder, judge_folder, load_folder};
 pub use in_process::Shelf;
 pub use judge::{FileKind, NotedType, PluginFile, PluginNote, inspect};
+pub(crate) use judge::{hex, read_trusted, unhex};
 pub use loaded::{About, Plugin};
 pub use refusal::Refusal;
 pub use settings::{FolderSettings, Isolation, PluginSettings, Right};
+pub use trust::{
+    BadText, Change, Evidence, KeyId, Lock, Locked, Pin, Protection, PublicKey, SecretKey, Signature,
+    SignatureError, Trust,
+};

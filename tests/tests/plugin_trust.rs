@@ -167,17 +167,19 @@ fn a_plugin_may_have_keys_of_its_own() {
     refused(run(&folder, &["plugins"]), "vendor.pub can be written by everybody");
 }
 
-fn minisign(folder: &Path, program: &Path, arguments: &[&str]) -> (i32, String) {
+/// It takes passwords from standard input where that is no terminal.
+fn minisign(folder: &Folder, program: &Path, arguments: &[&str]) -> (i32, String) {
+    let password = fs::File::open(folder.put("password", format!("{PASSWORD}\n"))).unwrap();
     let mut command = Command::new(program);
-    let libraries = program::library_path();
-    said(command.current_dir(folder).args(arguments).env("LD_LIBRARY_PATH", libraries).stdin(Stdio::null()))
+    command.current_dir(folder.path()).args(arguments).stdin(password);
+    said(command.env("LD_LIBRARY_PATH", program::library_path()))
 }
 
 #[test]
 fn minisign_and_the_program_read_each_others_keys_and_signatures() {
     let Some(tool) = Program::Minisign.path() else { return };
     let folder = folder("");
-    let minisign = |arguments: &[&str]| minisign(folder.path(), &tool, arguments);
+    let minisign = |arguments: &[&str]| minisign(&folder, &tool, arguments);
 
     // minisign's key and signatures, hashed and legacy.
     ok(minisign(&["-G", "-W", "-p", "theirs.pub", "-s", "theirs.key"]));
@@ -195,8 +197,8 @@ fn minisign_and_the_program_read_each_others_keys_and_signatures() {
     assert!(verified.contains("file:libacme_login.so\thashed"), "{verified}");
 
     // Our key, both signatures.
-    ok(run(&folder, &["plugins", "keygen", "--no-password", "--key", "ours.key"]));
-    ok(run(&folder, &["plugins", "sign", FILE, "--key", "ours.key"]));
+    ok(run(&folder, &["plugins", "keygen", "--password-file", "password", "--key", "ours.key"]));
+    ok(run(&folder, &["plugins", "sign", FILE, "--key", "ours.key", "--password-file", "password"]));
     ok(minisign(&["-V", "-p", "ours.pub", "-m", FILE]));
     fs::remove_file(folder.path().join(format!("{FILE}.minisig"))).unwrap();
     ok(minisign(&["-S", "-s", "ours.key", "-m", FILE]));

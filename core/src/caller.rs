@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Attributes of the one who causes a call (`user`, `tenant`, …): what on-behalf-of tokens are made from.
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// let caller = Caller::from_iter([("user", "ada"), ("tenant", "acme")]);
 /// assert_eq!(caller.get("user"), Some("ada"));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Caller(BTreeMap<String, String>);
 

@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -20,18 +21,25 @@ use crate::{Error, Place, Secret};
 /// let credential = Credential::bearer("eyJ…").valid_for(Duration::from_secs(3600));
 /// let several = Credential::header("x-session", "abc").and_cookie("sid", "def").until_rejected();
 /// ```
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
 pub struct Credential {
+    /// What is placed on every request, in order.
     #[serde(default)]
     placements: Vec<Placement>,
-    /// JSON; read by the type's own `sign`.
+    /// What the type's own `sign` needs; its presence says that each request is signed. Types written with the SDK keep
+    /// JSON in it.
     #[serde(default, with = "exposed::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     material: Option<Secret>,
+    /// Presented on the connections that carry this credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     client_certificate: Option<ClientCertificate>,
+    /// How long it lives.
     #[serde(default)]
     lifetime: Lifetime,
+    /// Comes back as `previous` with the next `start`.
     #[serde(default, with = "exposed::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     renewal: Option<Secret>,
     #[serde(skip)]
     parsed: Parsed,
@@ -201,7 +209,7 @@ impl fmt::Debug for Credential {
 }
 
 /// How long a credential lives.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Lifetime {
@@ -210,9 +218,11 @@ pub enum Lifetime {
     Unstated,
     /// Until a wall-clock instant, in milliseconds since the epoch on the wire.
     #[serde(with = "millis::instant")]
+    #[schemars(with = "u64")]
     Until(SystemTime),
     /// For a duration since it was asked for, in milliseconds on the wire.
     #[serde(with = "millis::duration")]
+    #[schemars(with = "u64")]
     For(Duration),
     /// For one request.
     SingleUse,
@@ -221,7 +231,7 @@ pub enum Lifetime {
 }
 
 /// One value to place on a request.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Placement {
     /// Where it goes.
     pub place: Place,
@@ -229,16 +239,18 @@ pub struct Placement {
     pub name: String,
     /// The value.
     #[serde(with = "exposed")]
+    #[schemars(with = "String")]
     pub value: Secret,
 }
 
 /// A certificate chain and its private key, both PEM, to present in TLS (RFC 8446 §4.4.2).
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ClientCertificate {
     /// The certificate and its chain, PEM.
     pub chain_pem: String,
     /// The private key, PEM.
     #[serde(with = "exposed")]
+    #[schemars(with = "String")]
     pub key_pem: Secret,
 }
 

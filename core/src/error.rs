@@ -1,10 +1,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Who has to act before the same thing can succeed; it decides whether and when the host tries again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+///
+/// In a message, a kind that is not known here (the other side may be younger) is read as [`Internal`](Self::Internal).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -25,6 +28,16 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    const ALL: [Self; 7] = [
+        Self::Config,
+        Self::Denied,
+        Self::Unavailable,
+        Self::RateLimited,
+        Self::LoginRequired,
+        Self::Unsupported,
+        Self::Internal,
+    ];
+
     /// The kind's name as it stands in logs, metrics and messages.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,6 +49,13 @@ impl ErrorKind {
             Self::Unsupported => "unsupported",
             Self::Internal => "internal",
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Ok(Self::ALL.into_iter().find(|kind| kind.as_str() == name).unwrap_or(Self::Internal))
     }
 }
 
@@ -59,13 +79,16 @@ impl fmt::Display for ErrorKind {
 /// assert_eq!(error.kind(), ErrorKind::Config);
 /// assert_eq!(error.to_string(), "secret: is shorter than the hash; use at least 32 bytes");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Error {
+    /// Who has to act.
     kind: ErrorKind,
+    /// What is wrong and how to mend it; no value.
     message: String,
     /// Path of the setting at fault within the profile's table: `claims.tenant`, `keys[1].kid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// How long the issuer wants to be left alone, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
 }
@@ -158,6 +181,16 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kind_of_a_younger_side_is_internal_and_the_known_ones_come_back() {
+        let read = |kind: &str| serde_json::from_value::<ErrorKind>(kind.into()).unwrap();
+        assert_eq!(read("quota-exhausted"), ErrorKind::Internal);
+        for kind in ErrorKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(read(kind.as_str()), kind);
+        }
+    }
 
     #[test]
     fn fields_nest_from_the_inside_out() {

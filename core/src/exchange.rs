@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,7 @@ use crate::protocol::exposed;
 use crate::{Error, ErrorKind, Secret};
 
 /// An HTTP request that a profile asks its host to send. Header values and body count as secret.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HttpRequest {
     /// The method, in capitals.
     pub method: String,
@@ -18,6 +19,7 @@ pub struct HttpRequest {
     pub headers: Vec<HttpHeader>,
     /// The body; empty for none.
     #[serde(default, with = "exposed::bytes", skip_serializing_if = "is_empty")]
+    #[schemars(with = "exposed::bytes::Bytes")]
     pub body: Secret<Vec<u8>>,
 }
 
@@ -57,17 +59,18 @@ impl HttpRequest {
 }
 
 /// A header field of an exchange.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HttpHeader {
     /// Its name.
     pub name: String,
     /// Its value.
     #[serde(with = "exposed")]
+    #[schemars(with = "String")]
     pub value: Secret,
 }
 
 /// What the other side answered. The body counts as secret.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HttpResponse {
     /// The status code.
     pub status: u16,
@@ -76,6 +79,7 @@ pub struct HttpResponse {
     pub headers: Vec<HttpHeader>,
     /// The body, at most as long as the host allows (256 KiB).
     #[serde(default, with = "exposed::bytes", skip_serializing_if = "is_empty")]
+    #[schemars(with = "exposed::bytes::Bytes")]
     pub body: Secret<Vec<u8>>,
 }
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What one instance of a profile reads besides its settings; what is not declared here is invisible to it.
@@ -14,12 +15,15 @@ use serde::{Deserialize, Serialize};
 /// let inputs = Inputs::none().caller("user").target();
 /// assert!(inputs.reads_caller("user") && !inputs.reads_caller("tenant"));
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Inputs {
+    /// The caller attributes that are read.
     #[serde(default)]
     caller: BTreeSet<String>,
+    /// Whether the target's origin is read.
     #[serde(default)]
     target: bool,
+    /// Whether signing reads the body.
     #[serde(default)]
     body: bool,
 }

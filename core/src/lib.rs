@@ -11,6 +11,7 @@ mod error;
 mod exchange;
 mod flow;
 mod inputs;
+mod log;
 mod macros;
 mod origin;
 mod panic;

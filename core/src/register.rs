@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::{AsyncFlow, Flow};
@@ -48,7 +49,7 @@ pub trait Signer: Send + Sync {
 pub type PlaceEdit<'a> = dyn FnMut(crate::Place, &str, &str) + 'a;
 
 /// What a type says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Manifest {
     /// Its name in the configuration.
     #[serde(rename = "type")]

@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::log::{self, Sink};
 use crate::panic::guard;
 use crate::protocol::Step;
 use crate::protocol::frame::{
-    Ask, Begin, Cancel, Create, Created, Failed, Forget, FromPlugin, GoOn, Keys, MAX_LINE, MakeSigner,
+    Ask, Begin, Cancel, Create, Created, Failed, Forget, FromPlugin, GoOn, Keys, LogRecord, MakeSigner,
     OfProfile, PluginHello, Sign, Signed, Stepped, ToPlugin, Types, VERSION,
 };
 use crate::{Error, Flow, Manifest, Placement, Profile, ProfileType, Secret, SignContext, Signer};
@@ -49,6 +52,7 @@ impl TypeSource for Registered {
 /// Answers a host's lines, one by one. It does no I/O: whoever holds it reads the lines and writes what comes of them.
 pub struct Respondent<T> {
     hello: PluginHello,
+    log_level: u8,
     types: T,
     profiles: HashMap<u64, Box<dyn Profile>>,
     conversations: HashMap<u64, (u64, Box<dyn Flow>)>,
@@ -61,11 +65,17 @@ impl<T: TypeSource> Respondent<T> {
         VERSION.clone_into(&mut hello.protocol);
         Self {
             hello,
+            log_level: 0,
             types,
             profiles: HashMap::new(),
             conversations: HashMap::new(),
             signers: HashMap::new(),
         }
+    }
+
+    /// The most verbose level that the host wants to be told: 0 nothing, 1 error … 5 trace.
+    pub const fn log_level(&self) -> u8 {
+        self.log_level
     }
 
     /// Takes a line (its LF may be missing) and appends the answer, a line, if there is one.
@@ -78,7 +88,10 @@ impl<T: TypeSource> Respondent<T> {
             Err(_) => return unknown(line, answer),
         };
         let reply = match message {
-            ToPlugin::Hello(_) => Some(FromPlugin::Hello(self.hello.clone())),
+            ToPlugin::Hello(host) => {
+                self.log_level = host.log_level;
+                Some(FromPlugin::Hello(self.hello.clone()))
+            }
             ToPlugin::Manifest(Ask { id }) => {
                 Some(or_failed(id, self.types.manifests(), |types| FromPlugin::Types(Types { id, types })))
             }
@@ -244,13 +257,14 @@ pub fn answer_on_stdio(name: &str, version: &str, description: &str) -> io::Resu
         description: description.to_owned(),
         features: Vec::new(),
     };
+    let log_level = Arc::new(AtomicU8::new(0));
+    log::forward_to(Stdout(Arc::clone(&log_level)));
     let mut respondent = Respondent::new(hello, Registered);
     let mut input = io::stdin().lock();
     let (mut line, mut answer) = (Vec::new(), Vec::new());
     loop {
         line.clear();
-        let read = io::Read::take(&mut input, MAX_LINE as u64 * 4).read_until(b'\n', &mut line)?;
-        if read == 0 {
+        if input.read_until(b'\n', &mut line)? == 0 {
             return Ok(());
         }
         answer.clear();
@@ -258,9 +272,32 @@ pub fn answer_on_stdio(name: &str, version: &str, description: &str) -> io::Resu
         answered
             .and_then(|answered| answered)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.message().to_owned()))?;
+        log_level.store(respondent.log_level(), Ordering::Relaxed);
         zeroize::Zeroize::zeroize(line.as_mut_slice());
         let mut output = io::stdout().lock();
         output.write_all(&answer)?;
         output.flush()?;
     }
 }
+
+/// Standard output, on which a record is one line among the answers. It holds the level that the host wants.
+struct Stdout(Arc<AtomicU8>);
+
+impl Sink for Stdout {
+    fn log_level(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn log(&self, record: &LogRecord) {
+        #[derive(Serialize)]
+        struct Log<'a> {
+            log: &'a LogRecord,
+        }
+        let mut line = Vec::new();
+        // A host that does not listen any more is found out by the next answer.
+        let _ = append(&Log { log: record }, &mut line).map(|()| io::stdout().lock().write_all(&line));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use crate::config::{
     ProfileConfig, ServeConfig, Sources, StoreConfig, Watched,
 };
 use crate::instance::{Instance, wait};
+use crate::needs::Grants;
 use crate::plugin::{
     About, FileKind, Folder, FolderSettings, JudgedFolder, Lock, Locked, PluginSettings, PublicKey, Refusal,
     Shelf, Trust, judge_folder,
@@ -256,6 +257,8 @@ fn header_for(attribute: &str) -> String {
 /// An instance of a profile, and what came with making it.
 pub(crate) struct Made {
     pub(crate) instance: Box<dyn Instance>,
+    /// What it may need of the host.
+    pub(crate) grants: Grants,
     pub(crate) from: MadeFrom,
     /// The files that its settings came from.
     pub(crate) files: Vec<Watched>,
@@ -293,7 +296,8 @@ pub(crate) fn make(
         resolved: resolved.digest(),
     };
     let (files, warnings) = (std::mem::take(&mut resolved.watched), std::mem::take(&mut resolved.warnings));
-    Ok(Made { instance, from, files, warnings })
+    let grants = registry.grants(&profile.type_name);
+    Ok(Made { instance, grants, from, files, warnings })
 }
 
 /// What came of a configuration's plugin files.
@@ -350,6 +354,7 @@ fn folder_settings(config: &PluginsConfig) -> FolderSettings {
         types: entry.types.clone(),
         isolation: entry.isolation.unwrap_or(config.isolation),
         allow: entry.allow.clone(),
+        memory: entry.memory.unwrap_or(PluginSettings::MEMORY),
     };
     let plugins = config.entries.iter().map(|entry| (entry.name.clone(), of(entry))).collect();
     FolderSettings { default, plugins, lock: Lock::default() }

@@ -10,10 +10,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    AbiFlow, AbiFlow_TO, AbiProfile, AbiProfile_TO, AbiSigner, AbiSigner_TO, EditsObject, FlowObject,
-    HostObject, Message, PluginModule, PluginModule_Ref, ProfileObject, SignerObject, Started, log,
+    AbiFlow, AbiFlow_TO, AbiHost_TO, AbiProfile, AbiProfile_TO, AbiSigner, AbiSigner_TO, EditsObject,
+    FlowObject, HostObject, Message, PluginModule, PluginModule_Ref, ProfileObject, SignerObject, Started,
 };
+use crate::log::{self, Sink};
 use crate::panic::guard;
+use crate::protocol::frame::LogRecord;
 use crate::{Credential, Error, Flow, Place, Profile, ProfileType, RequestHead, SignContext, Signer};
 
 const MODULE: PluginModule = PluginModule { open, manifest, create };
@@ -40,6 +42,18 @@ extern "C" fn open(host: HostObject) -> RResult<(), Message> {
         log::forward_to(host);
         Ok(())
     })
+}
+
+impl Sink for HostObject {
+    fn log_level(&self) -> u8 {
+        AbiHost_TO::log_level(self)
+    }
+
+    fn log(&self, record: &LogRecord) {
+        if let Ok(json) = serde_json::to_vec(record) {
+            AbiHost_TO::log(self, RSlice::from_slice(&json));
+        }
+    }
 }
 
 extern "C" fn manifest() -> RResult<Message, Message> {

@@ -11,7 +11,6 @@
 #![allow(unsafe_code, non_camel_case_types, non_local_definitions)]
 
 mod export;
-mod log;
 pub mod note;
 
 use abi_stable::StableAbi;

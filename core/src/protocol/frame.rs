@@ -4,14 +4,20 @@
 //! LF inside, for JSON writes that as `\n`. The host begins with [`hello`](ToPlugin::Hello) and the plugin answers with
 //! its own. After that each message of the host that has an `id` is answered, in any order, by one that has the same
 //! `id`: by the one that belongs to it, or by [`error`](FromPlugin::Error). The plugin says nothing unasked but
-//! [`log`](FromPlugin::Log). All numbers are given by the host.
+//! [`log`](FromPlugin::Log). All numbers are given by the host, count from 1, are never given twice in one talk, and
+//! stay below 2⁵³, so that a language whose numbers are floating-point can repeat them.
 //!
 //! Unknown fields are ignored. An unknown message with an `id` is answered by an error of the kind `unsupported`, one
-//! without is ignored. The same major version means that both sides understand each other.
+//! without is ignored. The same major version means that both sides understand each other; what a side may use beyond
+//! that, the other one names in its `features`. An unknown kind of error is read as `internal`.
+//!
+//! The book's page *The protocol* is the whole contract, and `docs/protocol.schema.json` its schema.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{Resume, Start, Step, exposed, millis};
@@ -20,11 +26,12 @@ use crate::{Credential, Error, HeaderView, Inputs, Manifest, Placement, RequestH
 /// The version of the protocol between processes.
 pub const VERSION: &str = "1.0";
 
-/// The longest line that a host takes, in bytes, its LF included.
+/// The longest line that a host takes, in bytes, its LF included. A plugin takes lines of any length: they come from
+/// its host, and one that holds the body of a request to sign is as long as the operator lets such bodies be.
 pub const MAX_LINE: usize = 4 << 20;
 
 /// What the host says.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ToPlugin {
@@ -51,7 +58,7 @@ pub enum ToPlugin {
 }
 
 /// What a plugin says.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FromPlugin {
@@ -76,7 +83,7 @@ pub enum FromPlugin {
 }
 
 /// The host's greeting.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct HostHello {
     /// The [`VERSION`] that it speaks.
     pub protocol: String,
@@ -92,7 +99,7 @@ pub struct HostHello {
 }
 
 /// The plugin's greeting.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PluginHello {
     /// The version that it speaks.
     pub protocol: String,
@@ -110,14 +117,14 @@ pub struct PluginHello {
 }
 
 /// A message that is nothing but its number.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub struct Ask {
     /// The number that the answer repeats.
     pub id: u64,
 }
 
 /// See [`ToPlugin::Create`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Create {
     /// The number that the answer repeats.
     pub id: u64,
@@ -131,7 +138,7 @@ pub struct Create {
 }
 
 /// See [`FromPlugin::Created`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Created {
     /// The number of the question.
     pub id: u64,
@@ -141,7 +148,7 @@ pub struct Created {
 }
 
 /// A question about an instance.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub struct OfProfile {
     /// The number that the answer repeats.
     pub id: u64,
@@ -150,7 +157,7 @@ pub struct OfProfile {
 }
 
 /// See [`FromPlugin::Keys`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Keys {
     /// The number of the question.
     pub id: u64,
@@ -159,7 +166,7 @@ pub struct Keys {
 }
 
 /// See [`ToPlugin::Start`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Begin {
     /// The number that the answer repeats.
     pub id: u64,
@@ -172,7 +179,7 @@ pub struct Begin {
 }
 
 /// See [`ToPlugin::Resume`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct GoOn {
     /// The number that the answer repeats.
     pub id: u64,
@@ -183,7 +190,7 @@ pub struct GoOn {
 }
 
 /// See [`FromPlugin::Step`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Stepped {
     /// The number of the question.
     pub id: u64,
@@ -192,14 +199,14 @@ pub struct Stepped {
 }
 
 /// See [`ToPlugin::Cancel`].
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub struct Cancel {
     /// The conversation.
     pub conversation: u64,
 }
 
 /// See [`ToPlugin::Signer`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MakeSigner {
     /// The number that the answer repeats.
     pub id: u64,
@@ -212,7 +219,7 @@ pub struct MakeSigner {
 }
 
 /// See [`ToPlugin::Sign`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Sign {
     /// The number that the answer repeats.
     pub id: u64,
@@ -220,13 +227,14 @@ pub struct Sign {
     pub signer: u64,
     /// Wall time, in milliseconds since the epoch on the wire.
     #[serde(with = "millis::instant")]
+    #[schemars(with = "u64")]
     pub now: SystemTime,
     /// The request.
     pub request: SignRequest,
 }
 
 /// A request to sign, as [`RequestHead`] describes it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SignRequest {
     /// The method, in capitals.
     pub method: String,
@@ -242,18 +250,20 @@ pub struct SignRequest {
     /// The header fields, in order, names in lower case.
     #[serde(default)]
     pub headers: Vec<SignHeader>,
-    /// The body, if the profile declared that it reads it: a string where it is UTF-8, else an array of numbers.
+    /// The body, if the profile declared that it reads it: a string where it is UTF-8, else its base64.
     #[serde(default, with = "exposed::optional_bytes", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<exposed::bytes::Bytes>")]
     pub body: Option<Secret<Vec<u8>>>,
 }
 
 /// A header field of a request to sign.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SignHeader {
     /// The name, in lower case.
     pub name: String,
-    /// The value: a string where it is UTF-8, else an array of numbers.
+    /// The value: a string where it is UTF-8, else its base64.
     #[serde(with = "exposed::bytes")]
+    #[schemars(with = "exposed::bytes::Bytes")]
     pub value: Secret<Vec<u8>>,
 }
 
@@ -291,7 +301,7 @@ impl SignRequest {
 }
 
 /// See [`FromPlugin::Signed`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Signed {
     /// The number of the question.
     pub id: u64,
@@ -300,7 +310,7 @@ pub struct Signed {
 }
 
 /// See [`ToPlugin::Forget`].
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Forget {
     /// An instance, with its conversations and signers.
@@ -310,7 +320,7 @@ pub enum Forget {
 }
 
 /// See [`FromPlugin::Types`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Types {
     /// The number of the question.
     pub id: u64,
@@ -319,7 +329,7 @@ pub struct Types {
 }
 
 /// See [`FromPlugin::Error`].
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Failed {
     /// The number of the question.
     pub id: u64,
@@ -328,7 +338,7 @@ pub struct Failed {
 }
 
 /// One event of a plugin's log.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LogRecord {
     /// 1 error, 2 warn, 3 info, 4 debug, 5 trace.
     pub level: u8,
@@ -337,10 +347,18 @@ pub struct LogRecord {
     pub target: String,
     /// What happened.
     pub message: String,
-    /// The event's fields.
-    #[serde(default)]
-    pub fields: std::collections::BTreeMap<String, String>,
+    /// The event's fields; what is no string is taken as its JSON.
+    #[serde(default, deserialize_with = "texts")]
+    #[schemars(with = "BTreeMap<String, Value>")]
+    pub fields: BTreeMap<String, String>,
     /// The names of the spans around it, from the outside in.
     #[serde(default)]
     pub spans: Vec<String>,
+}
+
+/// Whoever writes a plugin in a language without types shall not fail at a number in its log.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let fields = BTreeMap::<String, Value>::deserialize(deserializer)?;
+    let text = |value| if let Value::String(text) = value { text } else { value.to_string() };
+    Ok(fields.into_iter().map(|(name, value)| (name, text(value))).collect())
 }

@@ -67,17 +67,42 @@ pub(crate) mod exposed {
         }
     }
 
-    /// Bytes: a string where they are UTF-8, else an array of numbers.
+    /// Bytes: a string where they are UTF-8, else an object whose `base64` they are (RFC 4648 §4, padded).
     pub(crate) mod bytes {
+        use std::borrow::Cow;
+
+        use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+        use serde::de::Error as _;
         use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
         use crate::Secret;
+        use crate::protocol::base64;
 
-        #[derive(Deserialize)]
+        #[derive(Serialize, Deserialize)]
         #[serde(untagged)]
-        enum Bytes {
+        pub(crate) enum Bytes {
             Text(String),
-            Raw(Vec<u8>),
+            Raw { base64: String },
+        }
+
+        impl JsonSchema for Bytes {
+            fn schema_name() -> Cow<'static, str> {
+                "Bytes".into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "description": "Bytes: a string where they are UTF-8, else their base64 (RFC 4648 §4, padded).",
+                    "anyOf": [
+                        { "type": "string" },
+                        {
+                            "type": "object",
+                            "properties": { "base64": { "type": "string", "contentEncoding": "base64" } },
+                            "required": ["base64"],
+                        },
+                    ],
+                })
+            }
         }
 
         pub(crate) fn serialize<S: Serializer>(
@@ -86,7 +111,7 @@ pub(crate) mod exposed {
         ) -> Result<S::Ok, S::Error> {
             match std::str::from_utf8(value.expose()) {
                 Ok(text) => serializer.serialize_str(text),
-                Err(_) => value.expose().serialize(serializer),
+                Err(_) => Bytes::Raw { base64: base64::encode(value.expose()) }.serialize(serializer),
             }
         }
 
@@ -95,7 +120,9 @@ pub(crate) mod exposed {
         ) -> Result<Secret<Vec<u8>>, D::Error> {
             Ok(Secret::new(match Bytes::deserialize(deserializer)? {
                 Bytes::Text(text) => text.into_bytes(),
-                Bytes::Raw(raw) => raw,
+                Bytes::Raw { base64: text } => {
+                    base64::decode(&text).ok_or_else(|| D::Error::custom("not base64"))?
+                }
             }))
         }
     }

@@ -20,13 +20,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use self::args::{Arguments, Command};
 use self::output::print;
 use crate::config::Findings;
+#[cfg(feature = "otel")]
+use crate::otel::Otel;
 use crate::registry::Registry;
 use crate::{Host, Overrides, Setup};
+
+#[cfg(feature = "otel")]
+type Registered = tracing_subscriber::Registry;
 
 /// Why a command did not succeed.
 enum Failure {
@@ -41,7 +46,13 @@ enum Failure {
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    #[cfg(not(feature = "otel"))]
     log_to_stderr(arguments.verbose);
+    #[cfg(feature = "otel")]
+    let otel = match export(&arguments) {
+        Ok(otel) => otel,
+        Err(words) => return complain(&format!("countersign: {words}")),
+    };
     let mut overrides = Overrides::default();
     // While there is one thread: it changes the environment.
     if let (Command::Serve(_), Err(error)) = (&arguments.command, overrides.inherit_sockets()) {
@@ -49,7 +60,12 @@ pub fn main() -> ExitCode {
     }
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
         Ok(runtime) => {
-            let outcome = runtime.block_on(run(arguments, overrides));
+            let outcome = runtime.block_on(run(
+                arguments,
+                overrides,
+                #[cfg(feature = "otel")]
+                otel,
+            ));
             // Renewal state that is being written gets there; a program that brings a secret is not waited for.
             runtime.shutdown_timeout(Duration::from_secs(2));
             outcome
@@ -64,7 +80,20 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments, overrides: Overrides) -> Result<(), Failure> {
+/// Logs, and exports what the environment asks for, if a proxy is to be served.
+#[cfg(feature = "otel")]
+fn export(arguments: &Arguments) -> Result<Option<Otel>, String> {
+    let serves = matches!(arguments.command, Command::Serve(_));
+    let otel = if serves { Otel::from_env()? } else { None };
+    log_to_stderr(arguments.verbose, otel.as_ref().and_then(Otel::layer));
+    Ok(otel)
+}
+
+async fn run(
+    arguments: Arguments,
+    overrides: Overrides,
+    #[cfg(feature = "otel")] otel: Option<Otel>,
+) -> Result<(), Failure> {
     let config = arguments.config;
     match arguments.command {
         Command::Check => check::run(&config),
@@ -79,7 +108,16 @@ async fn run(arguments: Arguments, overrides: Overrides) -> Result<(), Failure> 
         Command::Plugins { command } => plugins::run(&config, command),
         Command::Header(arguments) => header::run(&start(&config).await?, arguments).await,
         Command::Call(arguments) => call::run(&start(&config).await?, arguments).await,
-        Command::Serve(arguments) => serve::run(&config, arguments, overrides).await,
+        Command::Serve(arguments) => {
+            serve::run(
+                &config,
+                arguments,
+                overrides,
+                #[cfg(feature = "otel")]
+                otel,
+            )
+            .await
+        }
         Command::Jwks { profile } => jwks::run(&config, &profile),
         Command::Demo { plugin, keep } => demo::run(plugin, keep).await.map_err(Failure::Words),
         Command::Completions { shell } => {
@@ -114,8 +152,14 @@ fn complain(words: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn log_to_stderr(verbose: u8) {
+fn log_to_stderr(
+    verbose: u8,
+    #[cfg(feature = "otel")] export: Option<impl Layer<Registered> + Send + Sync + 'static>,
+) {
     use std::io::IsTerminal;
+
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
     let by_flag = match verbose {
         // What fails is said by the command itself.
         0 => "warn,countersign_host::cache=error",
@@ -129,13 +173,16 @@ fn log_to_stderr(verbose: u8) {
     };
     let colours =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    // A subscriber is there already only when a test set one.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let log = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(colours)
         .with_target(verbose > 1)
-        .try_init();
+        .with_filter(filter);
+    let subscriber = tracing_subscriber::registry();
+    #[cfg(feature = "otel")]
+    let subscriber = subscriber.with(export);
+    // A subscriber is there already only when a test set one.
+    let _ = subscriber.with(log).try_init();
 }
 
 impl From<Findings> for Failure {

@@ -4,11 +4,12 @@ use std::path::Path;
 use countersign::{Error, Manifest, Profile};
 use serde_json::Value;
 
+use super::health::PluginStatus;
 use super::in_process::{InProcess, Shelf};
 use super::judge::{FileKind, Judged, PluginFile};
 use super::process::Process;
 use super::refusal::{Reason, Refusal};
-use super::settings::{Isolation, PluginSettings};
+use super::settings::{Isolation, PluginSettings, Right};
 use super::trust::Evidence;
 use crate::instance::{Blocking, Instance};
 
@@ -18,6 +19,7 @@ pub struct Plugin {
     about: About,
     manifests: Vec<Manifest>,
     isolation: Isolation,
+    rights: Vec<Right>,
     home: Home,
 }
 
@@ -43,9 +45,14 @@ impl Plugin {
         match Self::run(&judged, settings, shelf) {
             Ok((home, about, mut manifests)) => {
                 if let Some(allowed) = &judged.allowed {
+                    // Of a library the note was judged.
+                    if let Some(missing) = missing(allowed, &manifests) {
+                        return Err(Refusal::new(judged.file.path(), missing));
+                    }
                     manifests.retain(|manifest| allowed.contains(&manifest.name));
                 }
-                Ok(Self { file: judged.file, about, manifests, isolation: settings.isolation, home })
+                let (isolation, rights) = (settings.isolation, settings.allow.clone());
+                Ok(Self { file: judged.file, about, manifests, isolation, rights, home })
             }
             Err(reason) => Err(Refusal::new(judged.file.path(), reason)),
         }
@@ -70,6 +77,11 @@ impl Plugin {
                 Ok((Home::Process(process), about, manifests))
             }
         }
+    }
+
+    /// Whether it is a program of its own, and no library.
+    pub(super) fn is_executable(&self) -> bool {
+        matches!(self.file.kind(), FileKind::Executable)
     }
 
     /// The file.
@@ -97,9 +109,22 @@ impl Plugin {
         self.isolation
     }
 
+    /// What the operator allows it beyond computing.
+    pub fn rights(&self) -> &[Right] {
+        &self.rights
+    }
+
     /// The types that it brings and may bring, sorted by name.
     pub fn manifests(&self) -> &[Manifest] {
         &self.manifests
+    }
+
+    /// How it is: whether its calls go on, and what it failed with.
+    pub fn status(&self) -> PluginStatus {
+        match &self.home {
+            Home::InProcess(_) => PluginStatus::well(),
+            Home::Process(process) => process.status(),
+        }
     }
 
     /// Makes an instance of a type from its settings. It may block, within a deadline.
@@ -120,6 +145,13 @@ impl Plugin {
     pub fn create(&self, type_name: &str, settings: &Value) -> Result<Box<dyn Profile>, Error> {
         Ok(Box::new(Blocking::new(self.instance(type_name, settings)?)))
     }
+}
+
+/// What is wrong if a type that is named is not there.
+fn missing(allowed: &[String], manifests: &[Manifest]) -> Option<Reason> {
+    let there = |name: &&String| manifests.iter().any(|manifest| manifest.name == **name);
+    let missing = allowed.iter().find(|name| !there(name))?;
+    Some(format!("does not bring the type `{missing}` that `types` in its `[plugins.NAME]` names").into())
 }
 
 impl About {

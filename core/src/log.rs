@@ -1,4 +1,4 @@
-//! `tracing` out of a plugin: its events cross to the host as records.
+//! `tracing` out of a plugin: its events become records for the host, whichever way they go there.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,23 +6,31 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use abi_stable::std_types::RSlice;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use super::{HostObject, LogRecord};
+use crate::protocol::frame::LogRecord;
+
+/// Where records go.
+pub(crate) trait Sink: Send + Sync + 'static {
+    /// The most verbose level that the host wants: 0 nothing, 1 error … 5 trace. It may change.
+    fn log_level(&self) -> u8;
+
+    /// Takes a record.
+    fn log(&self, record: &LogRecord);
+}
 
 /// Makes the host's log the global `tracing` subscriber of this library, unless it has one.
-pub(super) fn forward_to(host: HostObject) {
-    let forward = Forward { host, spans: Mutex::default(), last: AtomicU64::new(0) };
+pub(crate) fn forward_to(sink: impl Sink) {
+    let forward = Forward { sink, spans: Mutex::default(), last: AtomicU64::new(0) };
     // An error means that the plugin has a subscriber of its own, which is its author's choice.
     let _ = tracing::subscriber::set_global_default(forward);
 }
 
-struct Forward {
-    host: HostObject,
+struct Forward<S> {
+    sink: S,
     spans: Mutex<HashMap<u64, &'static str>>,
     last: AtomicU64,
 }
@@ -31,14 +39,14 @@ thread_local! {
     static ENTERED: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Subscriber for Forward {
+impl<S: Sink> Subscriber for Forward<S> {
     /// Asked anew for each event: the host's level may change while it runs.
     fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
         Interest::sometimes()
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        number(*metadata.level()) <= self.host.log_level()
+        number(*metadata.level()) <= self.sink.log_level()
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
@@ -59,9 +67,7 @@ impl Subscriber for Forward {
             ..LogRecord::default()
         };
         event.record(&mut record);
-        if let Ok(json) = serde_json::to_vec(&record) {
-            self.host.log(RSlice::from_slice(&json));
-        }
+        self.sink.log(&record);
     }
 
     fn enter(&self, span: &Id) {

@@ -20,11 +20,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 use self::args::{Arguments, Command};
 use self::output::print;
 use crate::config::Findings;
+use crate::conformance::Recorder;
 use crate::registry::Registry;
 use crate::{Host, Overrides, Setup};
 
@@ -41,7 +44,9 @@ enum Failure {
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    log_to_stderr(arguments.verbose);
+    let recorder = Recorder::default();
+    let test = matches!(arguments.command, Command::Plugins { command: Some(args::PluginsCommand::Test(_)) });
+    log_to_stderr(arguments.verbose, test.then(|| recorder.clone()));
     let mut overrides = Overrides::default();
     // While there is one thread: it changes the environment.
     if let (Command::Serve(_), Err(error)) = (&arguments.command, overrides.inherit_sockets()) {
@@ -49,7 +54,7 @@ pub fn main() -> ExitCode {
     }
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
         Ok(runtime) => {
-            let outcome = runtime.block_on(run(arguments, overrides));
+            let outcome = runtime.block_on(run(arguments, overrides, &recorder));
             // Renewal state that is being written gets there; a program that brings a secret is not waited for.
             runtime.shutdown_timeout(Duration::from_secs(2));
             outcome
@@ -64,7 +69,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments, overrides: Overrides) -> Result<(), Failure> {
+async fn run(arguments: Arguments, overrides: Overrides, recorder: &Recorder) -> Result<(), Failure> {
     let config = arguments.config;
     match arguments.command {
         Command::Check => check::run(&config),
@@ -78,6 +83,9 @@ async fn run(arguments: Arguments, overrides: Overrides) -> Result<(), Failure> 
         }
         Command::Plugins { command: None } => plugins::list(&config),
         Command::Plugins { command: Some(args::PluginsCommand::Inspect { file }) } => plugins::inspect(&file),
+        Command::Plugins { command: Some(args::PluginsCommand::Test(arguments)) } => {
+            plugins::test(&config, &arguments, recorder)
+        }
         Command::Header(arguments) => header::run(&start(&config).await?, arguments).await,
         Command::Call(arguments) => call::run(&start(&config).await?, arguments).await,
         Command::Serve(arguments) => serve::run(&config, arguments, overrides).await,
@@ -115,7 +123,8 @@ fn complain(words: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn log_to_stderr(verbose: u8) {
+/// Logs to standard error, and to the recorder, if there is one, everything.
+fn log_to_stderr(verbose: u8, recorder: Option<Recorder>) {
     use std::io::IsTerminal;
     let by_flag = match verbose {
         // What fails is said by the command itself.
@@ -130,6 +139,15 @@ fn log_to_stderr(verbose: u8) {
     };
     let colours =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if let Some(recorder) = recorder {
+        let shown = tracing_subscriber::fmt::layer()
+            .with_writer(io::stderr)
+            .with_ansi(colours)
+            .with_target(verbose > 1)
+            .with_filter(filter);
+        let _ = tracing_subscriber::registry().with(recorder).with(shown).try_init();
+        return;
+    }
     // A subscriber is there already only when a test set one.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

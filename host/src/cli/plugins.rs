@@ -1,6 +1,9 @@
+mod test;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
+pub(super) use self::test::test;
 use super::Failure;
 use super::output::{Paint, print};
 use crate::Setup;

@@ -91,6 +91,11 @@ fn judge_folder(
     (passed, refusals)
 }
 
+/// The plugin's name that a file's has.
+pub(crate) fn name_of(file: &Path) -> Option<String> {
+    file.file_name().and_then(plugin_name)
+}
+
 /// `libacme_login.so` is the plugin `acme-login`, and so are the executables `acme_login` and `acme-login.py`.
 fn plugin_name(file: &OsStr) -> Option<String> {
     let path = Path::new(file);

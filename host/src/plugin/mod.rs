@@ -11,10 +11,13 @@ mod loaded;
 mod process;
 mod refusal;
 mod settings;
+mod single;
 
+pub(crate) use folder::name_of;
 pub use folder::{Folder, load_folder};
 pub use in_process::Shelf;
 pub use judge::{FileKind, NotedType, PluginFile, PluginNote, inspect};
 pub use loaded::{About, Plugin};
 pub use refusal::Refusal;
 pub use settings::{FolderSettings, Isolation, PluginSettings, Right};
+pub use single::load_file;

@@ -69,6 +69,13 @@ pub fn inspect(file: &Path) -> Result<PluginFile, Refusal> {
         .map_err(|reason| Refusal::new(file, reason))
 }
 
+/// As [`inspect`], to be loaded.
+pub(super) fn judge_anywhere(file: &Path, settings: &PluginSettings) -> Result<Judged, Refusal> {
+    place::read_anywhere(file)
+        .and_then(|bytes| judge_bytes(file, bytes, settings))
+        .map_err(|reason| Refusal::new(file, reason))
+}
+
 /// A plugin file that may be loaded: exactly these bytes, whatever becomes of the file.
 pub(super) struct Judged {
     pub(super) file: PluginFile,

@@ -40,12 +40,8 @@ def acquire(settings, start):
 
 
 def credential(answer):
-    if answer["status"] == 429:
-        wait = next((h["value"] for h in answer["headers"] if h["name"] == "retry-after"), "")
-        raise Failure("rate-limited", "answered with status 429", **({"retry_after_ms": int(wait) * 1000} if wait.isdigit() else {}))
     if not 200 <= answer["status"] < 300:
-        unwell = answer["status"] in range(300, 400) or answer["status"] == 408 or answer["status"] >= 500
-        raise Failure("unavailable" if unwell else "denied", f"answered with status {answer['status']}")
+        raise refusal(answer)
     try:
         session = json.loads(answer.get("body", ""))
         placement = {"place": "header", "name": "x-acme-session", "value": str(session["session"])}
@@ -53,6 +49,15 @@ def credential(answer):
     except (ValueError, TypeError, KeyError):
         raise Failure("unavailable", "the answer's body is not a session") from None  # and nothing of it is told
     return {"placements": [placement], "lifetime": lifetime, "renewal": placement["value"]}
+
+
+def refusal(answer):
+    status = answer["status"]
+    unwell = status in range(300, 400) or status == 408 or status >= 500
+    kind = "rate-limited" if status == 429 else "unavailable" if unwell else "denied"
+    wait = next((field["value"] for field in answer["headers"] if field["name"] == "retry-after"), "")
+    more = {"retry_after_ms": int(wait) * 1000} if wait.isdigit() else {}
+    return Failure(kind, f"answered with status {status}", **more)
 
 
 # From here on: the protocol, the same for every type.

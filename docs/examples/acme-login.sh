@@ -43,12 +43,12 @@ def start:
 def answered($talk; $answer):
   $answer.status as $status
   | ($answer.headers // [] | map(select(.name == "retry-after").value | tonumber? * 1000)[0]) as $wait
-  | (try ($answer.body | fromjson | select((.session | strings) and (.ttl_seconds | numbers))) catch null) as $session
-  | if $status == 429 then over({failed: ({kind: "rate-limited", message: "answered with status 429"}
-        + if $wait then {retry_after_ms: $wait} else {} end)})
-    elif $status >= 500 or $status == 408 or ($status >= 300 and $status < 400) then
-      over({failed: {kind: "unavailable", message: "answered with status \($status)"}})
-    elif $status >= 400 then over({failed: {kind: "denied", message: "answered with status \($status)"}})
+  | ([try ($answer.body | fromjson | select((.session | strings) and (.ttl_seconds | numbers))) catch null][0]) as $session
+  | if $status < 200 or $status >= 300 then
+      (if $status == 429 then "rate-limited"
+        elif $status >= 500 or $status == 408 or $status < 400 then "unavailable" else "denied" end) as $kind
+      | over({failed: ({kind: $kind, message: "answered with status \($status)"}
+          + if $wait then {retry_after_ms: $wait} else {} end)})
     elif $session == null then over({failed: {kind: "unavailable", message: "the answer\u0027s body is not a session"}})
     else over({done: {
       placements: [{place: "header", name: "x-acme-session", value: $session.session}],

@@ -5,6 +5,7 @@
 
 pub mod acquire;
 mod admin;
+mod bounded_program;
 mod builtin;
 pub mod cache;
 pub mod cli;
@@ -17,6 +18,9 @@ mod error;
 mod exchange;
 mod host;
 pub mod instance;
+mod needs;
+#[cfg(feature = "otel")]
+mod otel;
 pub mod plugin;
 mod proxy;
 pub mod registry;

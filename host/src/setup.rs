@@ -12,6 +12,7 @@ use crate::config::{
     ServeConfig, Sources, StoreConfig, Watched,
 };
 use crate::instance::{Instance, wait};
+use crate::needs::Grants;
 use crate::plugin::{About, Folder, FolderSettings, PluginSettings, Shelf};
 use crate::registry::{CodeId, Registry};
 
@@ -203,6 +204,8 @@ fn header_for(attribute: &str) -> String {
 /// An instance of a profile, and what came with making it.
 pub(crate) struct Made {
     pub(crate) instance: Box<dyn Instance>,
+    /// What it may need of the host.
+    pub(crate) grants: Grants,
     pub(crate) from: MadeFrom,
     /// The files that its settings came from.
     pub(crate) files: Vec<Watched>,
@@ -240,7 +243,8 @@ pub(crate) fn make(
         resolved: resolved.digest(),
     };
     let (files, warnings) = (std::mem::take(&mut resolved.watched), std::mem::take(&mut resolved.warnings));
-    Ok(Made { instance, from, files, warnings })
+    let grants = registry.grants(&profile.type_name);
+    Ok(Made { instance, grants, from, files, warnings })
 }
 
 /// The types, the plugins' notes, and what is wrong with single plugin files although the rest can go on.
@@ -271,6 +275,7 @@ fn load(config: &PluginsConfig, shelf: &Shelf) -> Folder {
                 types: entry.types.clone(),
                 isolation: entry.isolation.unwrap_or(config.isolation),
                 allow: entry.allow.clone(),
+                memory: entry.memory.unwrap_or(PluginSettings::MEMORY),
             };
             (entry.name.clone(), settings)
         })

@@ -63,7 +63,10 @@ step_tools() {
 
 step_fmt() { cargo fmt --all --check; }
 
-step_clippy() { cargo clippy --workspace --all-targets "${locked[@]}" -- -D warnings; }
+step_clippy() {
+    cargo clippy --workspace --all-targets "${locked[@]}" -- -D warnings
+    cargo clippy -p countersign-host --features otel "${locked[@]}" -- -D warnings
+}
 
 # Builds the examples and the fixtures as an author would ship them, and the built-ins, which export the plugin's symbol
 # behind their `plugin` feature, in the profile of the tests: nobody ships those, and their dependencies are built already.
@@ -96,6 +99,10 @@ build_plugin() {
 
 step_test() {
     need_nextest
+    # Features make it another program.
+    cargo build -p countersign-host --bin countersign --features otel "${locked[@]}"
+    export COUNTERSIGN_TEST_PROGRAM_OTEL=$target/debug/countersign-otel
+    cp "$target/debug/countersign" "$COUNTERSIGN_TEST_PROGRAM_OTEL"
     # Built by the same command, for the tests of its own crate.
     export COUNTERSIGN_TEST_PROGRAM=$target/debug/countersign
     cargo nextest run --workspace --no-tests pass "${locked[@]}"

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The packages that are built as plugin files, and the features that make them ones.
-const PLUGINS: [(&str, &[&str]); 7] = [
+const PLUGINS: [(&str, &[&str]); 8] = [
     ("countersign-api-key", &["--features", "plugin"]),
     ("countersign-basic", &["--features", "plugin"]),
     ("countersign-bearer", &["--features", "plugin"]),
@@ -15,6 +15,7 @@ const PLUGINS: [(&str, &[&str]); 7] = [
     ("countersign-oauth2", &["--features", "plugin"]),
     ("acme-hmac", &[]),
     ("acme-login", &[]),
+    ("countersign-fixture-escapes", &[]),
 ];
 
 /// The plugin file of a package.
@@ -54,6 +55,28 @@ pub fn program() -> &'static Path {
             let _one_at_a_time = lock("program");
             cargo(&["build", "-p", "countersign-host", "--bin", "countersign"]);
             target().join("debug/countersign")
+        }
+    })
+}
+
+/// Lets plugins of this process run in processes of their own: the program is what they run.
+///
+/// Each test binary calls it that loads such plugins itself; the program knows its own.
+pub fn be_host_of_workers() {
+    countersign_host::plugin::set_worker_program(program());
+}
+
+/// The program `countersign` with the feature `otel`: the one that `COUNTERSIGN_TEST_PROGRAM_OTEL` names, else a new one.
+pub fn program_with_otel() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| match std::env::var_os("COUNTERSIGN_TEST_PROGRAM_OTEL") {
+        Some(program) => program.into(),
+        None => {
+            let _one_at_a_time = lock("program");
+            cargo(&["build", "-p", "countersign-host", "--bin", "countersign", "--features", "otel"]);
+            let built = target().join("debug/countersign-otel");
+            std::fs::copy(target().join("debug/countersign"), &built).unwrap();
+            built
         }
     })
 }

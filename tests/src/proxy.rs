@@ -46,8 +46,16 @@ impl Serve {
     /// # Panics
     /// If it ends, or does not listen in time: with what it said.
     pub fn start_with(folder: &Folder, toml: &str, adjust: impl FnOnce(&mut Command)) -> Self {
+        Self::start_of(built::program(), folder, toml, adjust)
+    }
+
+    /// The same of another build of the program.
+    ///
+    /// # Panics
+    /// If it ends, or does not listen in time: with what it said.
+    pub fn start_of(program: &Path, folder: &Folder, toml: &str, adjust: impl FnOnce(&mut Command)) -> Self {
         let config = folder.config(toml);
-        let mut command = command(&config);
+        let mut command = command(program, &config);
         adjust(&mut command);
         let service = Service::start(&command);
         let mut serve = Self {
@@ -69,7 +77,7 @@ impl Serve {
     /// If it serves.
     pub fn refusal(folder: &Folder, toml: &str) -> String {
         let config = folder.config(toml);
-        let mut service = Service::start(&command(&config));
+        let mut service = Service::start(&command(built::program(), &config));
         let status = service.end(PATIENCE);
         let said = service.output();
         assert_eq!(status.and_then(|status| status.code()), Some(1), "not refused: {said}\n{toml}");
@@ -211,8 +219,8 @@ impl Serve {
 const LISTENING: &str = "countersign: listening on ";
 
 /// The program with none of this machine's settings, talkative enough to tell a failing test something.
-fn command(config: &Path) -> Command {
-    let mut command = Command::new(built::program());
+fn command(program: &Path, config: &Path) -> Command {
+    let mut command = Command::new(program);
     command.arg("--config").arg(config).arg("serve");
     for name in ["COUNTERSIGN_CONFIG", "COUNTERSIGN_LOG", "NO_COLOR", "http_proxy", "HTTP_PROXY", "ALL_PROXY"]
     {

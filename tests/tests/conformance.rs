@@ -30,7 +30,8 @@ fn test(folder: &Folder, file: &Path, more: &[&str]) -> (i32, Value) {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned());
+    let (out, err) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned());
     let report = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}"));
     for secret in ["throw-away", "c0nf0rmance-canary"] {
         assert!(!out.contains(secret) && !err.contains(secret), "{secret}: {out}{err}");
@@ -45,14 +46,16 @@ fn passes(file: &Path, config: &str) {
     let words = failures(&report).join("\n");
     assert_eq!((code, words.as_str()), (0, ""), "{}", file.display());
     for home in homes.iter().filter(|home| home["refused"].is_null()) {
-        let passed = home["checks"].as_array().unwrap().iter().filter(|check| check["verdict"] == "passed").count();
+        let passed =
+            home["checks"].as_array().unwrap().iter().filter(|check| check["verdict"] == "passed").count();
         assert!(passed >= 18, "only {passed} checks were passed by {} in {}", file.display(), home["home"]);
     }
 }
 
 fn failures(report: &Value) -> Vec<String> {
     let homes = report["homes"].as_array().unwrap().iter();
-    let checks = homes.flat_map(|home| home["checks"].as_array().unwrap()).chain(report["across"].as_array().unwrap());
+    let checks =
+        homes.flat_map(|home| home["checks"].as_array().unwrap()).chain(report["across"].as_array().unwrap());
     checks
         .filter(|check| check["verdict"] == "failed")
         .map(|check| format!("{} of {}: {}", check["check"], check["about"], check["why"]))
@@ -81,11 +84,15 @@ fn the_examples_in_rust_pass() {
 fn what_is_crooked_is_named_and_the_status_is_1() {
     let folder = Folder::new();
     folder.config("[profiles.panics]\ntype = \"faulty\"\nact = \"panic-in-acquire-later\"\n");
-    let (code, report) = test(&folder, &built::plugin("countersign-fixture-faults"), &["--isolation", "in-process"]);
+    let (code, report) =
+        test(&folder, &built::plugin("countersign-fixture-faults"), &["--isolation", "in-process"]);
     let failures = failures(&report);
     assert_eq!(code, 1);
     for check in ["acquired", "never-internal", "settings-described"] {
-        assert!(failures.iter().any(|failure| failure.starts_with(&format!("\"{check}\""))), "{check}: {failures:#?}");
+        assert!(
+            failures.iter().any(|failure| failure.starts_with(&format!("\"{check}\""))),
+            "{check}: {failures:#?}"
+        );
     }
 }
 
@@ -104,6 +111,9 @@ fn without_a_configuration_it_says_what_to_give_and_a_script_is_the_issuer() {
         let checks = report["homes"][0]["checks"].as_array().unwrap().clone();
         checks.into_iter().find(|check| check["check"] == "acquired").unwrap()["verdict"].clone()
     };
-    assert_eq!(acquired(json!([{ "body": { "session": "s-{{conversation}}", "ttl_seconds": 60 } }])), "passed");
+    assert_eq!(
+        acquired(json!([{ "body": { "session": "s-{{conversation}}", "ttl_seconds": 60 } }])),
+        "passed"
+    );
     assert_eq!(acquired(json!([{ "body": { "token": "t" } }])), "failed");
 }

@@ -11,20 +11,25 @@ use crate::proxy::stats::{BOUNDS, ConnectorTotals};
 /// Labels are names of the configuration and words of the program, never anything of a caller's: what there is to
 /// tell grows with the configuration only. Connectors that were never called have no histogram.
 pub(super) fn render(overview: &Overview) -> String {
-    let mut page = Exposition::default();
-    process(&mut page, overview);
-    connections(&mut page, overview);
-    requests(&mut page, overview);
-    durations(&mut page, overview);
-    counts(&mut page, overview);
-    credentials(&mut page, overview);
+    let mut page = Exposition::text();
+    fill(&mut page, overview);
     page.into_text()
+}
+
+/// All that there is to tell in numbers.
+pub(crate) fn fill(page: &mut Exposition, overview: &Overview) {
+    process(page, overview);
+    connections(page, overview);
+    requests(page, overview);
+    durations(page, overview);
+    counts(page, overview);
+    credentials(page, overview);
 }
 
 fn process(page: &mut Exposition, overview: &Overview) {
     let reloads = &overview.reloads;
     page.gauge("countersign_build_info", "The program's version; always 1.", |it| {
-        it.series(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+        it.series(&[("version", env!("CARGO_PKG_VERSION"))], 1_u64);
     });
     let started = unix_seconds(overview.started);
     page.gauge("countersign_start_time_seconds", "When the process began to serve, in Unix time.", |it| {
@@ -174,7 +179,7 @@ fn counts(page: &mut Exposition, overview: &Overview) {
         |it| {
             each_profile(it, overview, |it, profile| {
                 for (kind, count) in &profile.status.counts.failures {
-                    it.series(&[("profile", &profile.name), ("kind", kind.as_str())], count);
+                    it.series(&[("profile", &profile.name), ("kind", kind.as_str())], *count);
                 }
             });
         },

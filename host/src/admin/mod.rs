@@ -18,3 +18,8 @@ pub(crate) use overview::{
     ConnectorOverview, ListenerOverview, Overview, ProfileOverview, ReloadHistory, Source,
 };
 pub(crate) use server::Admin;
+#[cfg(feature = "otel")]
+pub(crate) use {
+    exposition::{Exposition, Kind, Metric, Number, Series},
+    metrics::fill,
+};

@@ -20,16 +20,19 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
+use tracing_subscriber::{EnvFilter, Layer};
 
 use self::args::{Arguments, Command};
 use self::output::print;
 use crate::config::Findings;
 use crate::conformance::Recorder;
+#[cfg(feature = "otel")]
+use crate::otel::Otel;
 use crate::registry::Registry;
 use crate::{Host, Overrides, Setup};
+
+#[cfg(feature = "otel")]
+type Registered = tracing_subscriber::Registry;
 
 /// Why a command did not succeed.
 enum Failure {
@@ -44,9 +47,14 @@ enum Failure {
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let recorder = Recorder::default();
-    let test = matches!(arguments.command, Command::Plugins { command: Some(args::PluginsCommand::Test(_)) });
-    log_to_stderr(arguments.verbose, test.then(|| recorder.clone()));
+    let recorder = recorder(&arguments);
+    #[cfg(not(feature = "otel"))]
+    log_to_stderr(arguments.verbose);
+    #[cfg(feature = "otel")]
+    let otel = match export(&arguments) {
+        Ok(otel) => otel,
+        Err(words) => return complain(&format!("countersign: {words}")),
+    };
     let mut overrides = Overrides::default();
     // While there is one thread: it changes the environment.
     if let (Command::Serve(_), Err(error)) = (&arguments.command, overrides.inherit_sockets()) {
@@ -54,7 +62,13 @@ pub fn main() -> ExitCode {
     }
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
         Ok(runtime) => {
-            let outcome = runtime.block_on(run(arguments, overrides, &recorder));
+            let outcome = runtime.block_on(run(
+                arguments,
+                overrides,
+                recorder.as_ref(),
+                #[cfg(feature = "otel")]
+                otel,
+            ));
             // Renewal state that is being written gets there; a program that brings a secret is not waited for.
             runtime.shutdown_timeout(Duration::from_secs(2));
             outcome
@@ -69,7 +83,38 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments, overrides: Overrides, recorder: &Recorder) -> Result<(), Failure> {
+/// Logs, and exports what the environment asks for, if a proxy is to be served.
+#[cfg(feature = "otel")]
+fn export(arguments: &Arguments) -> Result<Option<Otel>, String> {
+    let serves = matches!(arguments.command, Command::Serve(_));
+    let otel = if serves { Otel::from_env()? } else { None };
+    log_to_stderr(arguments.verbose, otel.as_ref().and_then(Otel::layer));
+    Ok(otel)
+}
+
+/// Keeps all that is logged, if a plugin is to be tested: then it is looked through for secrets.
+fn recorder(arguments: &Arguments) -> Option<Recorder> {
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let Command::Plugins { command: Some(args::PluginsCommand::Test(_)) } = &arguments.command else {
+        return None;
+    };
+    let recorder = Recorder::default();
+    let shown = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_filter(filter(arguments.verbose));
+    // From now on there is a subscriber, and no other one takes its place.
+    tracing_subscriber::registry().with(recorder.clone()).with(shown).try_init().ok()?;
+    Some(recorder)
+}
+
+async fn run(
+    arguments: Arguments,
+    overrides: Overrides,
+    recorder: Option<&Recorder>,
+    #[cfg(feature = "otel")] otel: Option<Otel>,
+) -> Result<(), Failure> {
     let config = arguments.config;
     match arguments.command {
         Command::Check => check::run(&config),
@@ -88,7 +133,16 @@ async fn run(arguments: Arguments, overrides: Overrides, recorder: &Recorder) ->
         }
         Command::Header(arguments) => header::run(&start(&config).await?, arguments).await,
         Command::Call(arguments) => call::run(&start(&config).await?, arguments).await,
-        Command::Serve(arguments) => serve::run(&config, arguments, overrides).await,
+        Command::Serve(arguments) => {
+            serve::run(
+                &config,
+                arguments,
+                overrides,
+                #[cfg(feature = "otel")]
+                otel,
+            )
+            .await
+        }
         Command::Jwks { profile } => jwks::run(&config, &profile),
         Command::Demo { plugin, keep } => demo::run(plugin, keep).await.map_err(Failure::Words),
         Command::Completions { shell } => {
@@ -123,9 +177,30 @@ fn complain(words: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Logs to standard error, and to the recorder, if there is one, everything.
-fn log_to_stderr(verbose: u8, recorder: Option<Recorder>) {
+fn log_to_stderr(
+    verbose: u8,
+    #[cfg(feature = "otel")] export: Option<impl Layer<Registered> + Send + Sync + 'static>,
+) {
     use std::io::IsTerminal;
+
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let colours =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let log = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .with_target(verbose > 1)
+        .with_filter(filter(verbose));
+    let subscriber = tracing_subscriber::registry();
+    #[cfg(feature = "otel")]
+    let subscriber = subscriber.with(export);
+    // A subscriber is there already only when a test set one.
+    let _ = subscriber.with(log).try_init();
+}
+
+/// What is logged to standard error.
+fn filter(verbose: u8) -> EnvFilter {
     let by_flag = match verbose {
         // What fails is said by the command itself.
         0 => "warn,countersign_host::cache=error",
@@ -133,28 +208,10 @@ fn log_to_stderr(verbose: u8, recorder: Option<Recorder>) {
         2 => "countersign=debug,countersign_host=debug,info",
         _ => "trace",
     };
-    let filter = match std::env::var("COUNTERSIGN_LOG") {
+    match std::env::var("COUNTERSIGN_LOG") {
         Ok(filter) if verbose == 0 && !filter.is_empty() => EnvFilter::new(filter),
         _ => EnvFilter::new(by_flag),
-    };
-    let colours =
-        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    if let Some(recorder) = recorder {
-        let shown = tracing_subscriber::fmt::layer()
-            .with_writer(io::stderr)
-            .with_ansi(colours)
-            .with_target(verbose > 1)
-            .with_filter(filter);
-        let _ = tracing_subscriber::registry().with(recorder).with(shown).try_init();
-        return;
     }
-    // A subscriber is there already only when a test set one.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(colours)
-        .with_target(verbose > 1)
-        .try_init();
 }
 
 impl From<Findings> for Failure {

@@ -16,6 +16,7 @@ pub(super) async fn run(
     config: &Path,
     arguments: ServeArguments,
     mut overrides: Overrides,
+    #[cfg(feature = "otel")] mut otel: Option<crate::otel::Otel>,
 ) -> Result<(), Failure> {
     override_by(&mut overrides, config, &arguments)?;
     let manager = ServiceManager::from_env();
@@ -24,6 +25,10 @@ pub(super) async fn run(
         (on(SignalKind::terminate())?, on(SignalKind::interrupt())?, on(SignalKind::hangup())?);
     let host = start(config).await?;
     let proxy = Proxy::start(host, config, overrides)?;
+    #[cfg(feature = "otel")]
+    if let Some(otel) = &mut otel {
+        otel.tell(proxy.source());
+    }
     say(&format!("listening on {}", proxy.listeners().join(", ")));
     if let Some(file) = proxy.token_file() {
         say(&format!("clients send `Authorization: Bearer …` with the token in {}", file.display()));
@@ -67,6 +72,11 @@ pub(super) async fn run(
         _ = end.recv() => false,
         _ = interrupt.recv() => false,
     };
+    #[cfg(feature = "otel")]
+    if let Some(otel) = otel {
+        // It may block.
+        let _ = tokio::task::spawn_blocking(move || otel.end()).await;
+    }
     if drained { Ok(()) } else { Err(Failure::Words("ended with calls under way".to_owned())) }
 }
 

@@ -33,14 +33,16 @@ pub struct PluginConfig {
     pub isolation: Option<Isolation>,
     /// What its process may do beyond computing.
     pub allow: Vec<Right>,
+    /// The most memory that its process may take, in bytes.
+    pub memory: Option<u64>,
     /// Where it stands, for whoever finds something wrong with the file.
     pub site: Site,
 }
 
 /// The keys of `[plugins]` itself: no plugin takes their names.
 pub(crate) const RESERVED: [&str; 3] = ["dir", "trust", "isolation"];
-pub(crate) const ENTRY_KEYS: [&str; 6] =
-    ["sha256", "allow_libraries", "required", "types", "isolation", "allow"];
+pub(crate) const ENTRY_KEYS: [&str; 7] =
+    ["sha256", "allow_libraries", "required", "types", "isolation", "allow", "memory"];
 
 impl PluginsConfig {
     pub(crate) fn of(section: Option<&Site>, root: &Site, findings: &mut Findings) -> Self {
@@ -130,7 +132,18 @@ impl PluginConfig {
         let types = reader.strings("types").map(owned);
         let isolation = isolation_of(&mut reader);
         let allow = rights(&mut reader);
-        Self { name: name.to_owned(), sha256, allow_libraries, required, types, isolation, allow, site }
+        let memory = reader.size("memory", 64 << 20, 1 << 40).and_then(|bytes| bytes.try_into().ok());
+        Self {
+            name: name.to_owned(),
+            sha256,
+            allow_libraries,
+            required,
+            types,
+            isolation,
+            allow,
+            memory,
+            site,
+        }
     }
 }
 
@@ -154,10 +167,15 @@ fn rights(reader: &mut Reader<'_>) -> Vec<Right> {
         match text.split_once(':') {
             None if text == "connect" => rights.push(Right::Connect),
             None if text == "threads" => rights.push(Right::Threads),
+            Some(("env", name)) if !name.is_empty() => rights.push(Right::Variable(name.to_owned())),
             Some(("read", path)) if Path::new(path).is_absolute() => rights.push(Right::Read(path.into())),
             _ => {
                 let message = format!("knows no right {text:?}");
-                reader.fault("allow", message, Some("`read:/absolute/path`, `connect`, `threads`"));
+                reader.fault(
+                    "allow",
+                    message,
+                    Some("`read:/absolute/path`, `env:NAME`, `connect`, `threads`"),
+                );
             }
         }
     }

@@ -2,6 +2,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::document::Types;
 use super::{connector, http, plugins, profile, rejection, serve, store};
+use crate::plugin::PluginSettings;
 
 /// The JSON Schema (draft 2020-12) of the whole configuration, the settings of every type included, by which editors
 /// complete and check it.
@@ -106,7 +107,9 @@ fn plugins_table() -> Json {
             "required": { "type": "boolean", "default": false, "description": "Refuse to start without the file." },
             "types": strings("The only types that the file may bring."),
             "isolation": isolation("Where its code runs."),
-            "allow": strings("What its process may do beyond computing: `read:/path`, `connect`, `threads`."),
+            "allow": strings("What its process may do beyond computing: `read:/path`, `env:NAME`, `connect`, `threads`."),
+            "memory": { "type": "integer", "minimum": 64 << 20, "maximum": 1_u64 << 40, "default": PluginSettings::MEMORY,
+                "description": "The most memory that its process may take, in bytes." },
         }),
     );
     json!({

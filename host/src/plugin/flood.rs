@@ -6,6 +6,7 @@ pub(super) struct Flood {
     second: Option<Instant>,
     taken: u32,
     missed: u64,
+    missed_now: u32,
 }
 
 /// Whether a record is taken.
@@ -15,21 +16,26 @@ pub(super) enum Admitted {
     Yes { missed: u64 },
     /// It is not.
     No,
+    /// It is not, and there were so many in this second that nobody means them to be read.
+    Torrent,
 }
 
 impl Flood {
     /// Records a second.
     pub(super) const LIMIT: u32 = 1000;
+    /// Records that are missed within a second before it is a torrent.
+    pub(super) const TORRENT: u32 = 20 * Self::LIMIT;
 
     /// Counts one record as of `now`.
     pub(super) fn admit(&mut self, now: Instant) -> Admitted {
         let over = self.second.is_none_or(|second| now.duration_since(second) >= Duration::from_secs(1));
         if over {
-            (self.second, self.taken) = (Some(now), 0);
+            (self.second, self.taken, self.missed_now) = (Some(now), 0, 0);
         }
         if self.taken == Self::LIMIT {
             self.missed += 1;
-            return Admitted::No;
+            self.missed_now += 1;
+            return if self.missed_now < Self::TORRENT { Admitted::No } else { Admitted::Torrent };
         }
         self.taken += 1;
         Admitted::Yes { missed: std::mem::take(&mut self.missed) }
@@ -50,5 +56,15 @@ mod tests {
         assert_eq!(flood.admit(now + Duration::from_millis(999)), Admitted::No);
         assert_eq!(flood.admit(now + Duration::from_secs(1)), Admitted::Yes { missed: 2 });
         assert_eq!(flood.admit(now + Duration::from_secs(1)), Admitted::Yes { missed: 0 });
+    }
+
+    #[test]
+    fn a_torrent_is_twenty_times_a_second_s_records_within_one() {
+        let (mut flood, now) = (Flood::default(), Instant::now());
+        let admitted = |flood: &mut Flood, now, count| (0..count).map(|_| flood.admit(now)).last().unwrap();
+        assert_eq!(admitted(&mut flood, now, Flood::LIMIT + Flood::TORRENT - 1), Admitted::No);
+        let later = now + Duration::from_secs(1);
+        assert_eq!(admitted(&mut flood, later, Flood::LIMIT + Flood::TORRENT - 1), Admitted::No);
+        assert_eq!(flood.admit(later), Admitted::Torrent);
     }
 }

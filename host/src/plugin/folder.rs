@@ -1,8 +1,9 @@
 //! The plugins folder: every file in it judged, then those that may be loaded, loaded.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::in_process::Shelf;
 use super::judge::{FileKind, Judged, Place, is_library, judge};
@@ -26,7 +27,7 @@ impl Folder {
     }
 }
 
-/// Judges every `.so` in a folder and loads those that pass; none of them executes before all have been judged.
+/// Judges every plugin file in a folder and loads those that pass; none of them executes before all have been judged.
 ///
 /// `built_in` are the type names that no plugin may bring.
 pub fn load_folder(dir: &Path, settings: &FolderSettings, built_in: &[&str]) -> Folder {
@@ -45,6 +46,7 @@ pub(super) fn load(dir: &Path, settings: &FolderSettings, built_in: &[&str], she
             }
         }
     }
+    refusals.extend(found_twice(&plugins, built_in));
     Folder { plugins, refusals }
 }
 
@@ -104,25 +106,65 @@ fn plugin_name(file: &OsStr) -> Option<String> {
     Some(stem.replace('_', "-"))
 }
 
+/// Of libraries, whose notes say what they bring, before anything runs.
 fn brought_twice(passed: &[(PluginSettings, Judged)], built_in: &[&str]) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    let mut bringers: BTreeMap<&str, &Path> = BTreeMap::new();
+    let mut bringers = Bringers::new(built_in);
     for (_, judged) in passed {
         let FileKind::Library(note) = judged.file.kind() else { continue };
         let allowed = |name: &String| judged.allowed.as_ref().is_none_or(|allowed| allowed.contains(name));
         for name in note.types.iter().map(|noted| &noted.name).filter(|name| allowed(name)) {
-            let other = if built_in.contains(&name.as_str()) {
-                "which is built in".to_owned()
-            } else if let Some(first) = bringers.insert(name, &judged.file.path) {
-                format!("and so does {}", first.display())
-            } else {
-                continue;
-            };
-            let reason = format!(
-                "brings the type `{name}`, {other}; take one away, or leave the file its other types by `types` in its `[plugins.NAME]`"
-            );
-            refusals.push(Refusal::new(&judged.file.path, reason).fatal());
+            refusals.extend(bringers.add(name, &judged.file.path));
         }
     }
     refusals
+}
+
+/// Of executables, which say what they bring when they run: the second of two that bring the same is at fault, and an
+/// executable rather than a library.
+fn found_twice(plugins: &[Plugin], built_in: &[&str]) -> Vec<Refusal> {
+    let mut bringers = Bringers::new(built_in);
+    let (programs, libraries): (Vec<_>, Vec<_>) = plugins.iter().partition(|plugin| plugin.is_executable());
+    let types = |plugin: &'_ Plugin| {
+        plugin.manifests().iter().map(|manifest| manifest.name.clone()).collect::<Vec<_>>()
+    };
+    for library in libraries {
+        types(library).iter().for_each(|name| drop(bringers.add(name, library.file())));
+    }
+    let mut refusals = Vec::new();
+    for program in programs {
+        refusals.extend(types(program).iter().filter_map(|name| bringers.add(name, program.file())));
+    }
+    refusals
+}
+
+/// Which file brings a type.
+struct Bringers<'a> {
+    built_in: &'a [&'a str],
+    first: BTreeMap<String, PathBuf>,
+}
+
+impl<'a> Bringers<'a> {
+    const fn new(built_in: &'a [&'a str]) -> Self {
+        Self { built_in, first: BTreeMap::new() }
+    }
+
+    /// That a file brings a type; a refusal if there is that type already.
+    fn add(&mut self, name: &str, file: &Path) -> Option<Refusal> {
+        let other = if self.built_in.contains(&name) {
+            "which is built in".to_owned()
+        } else {
+            match self.first.entry(name.to_owned()) {
+                Entry::Occupied(first) => format!("and so does {}", first.get().display()),
+                Entry::Vacant(free) => {
+                    free.insert(file.to_owned());
+                    return None;
+                }
+            }
+        };
+        let reason = format!(
+            "brings the type `{name}`, {other}; take one away, or leave the file its other types by `types` in its `[plugins.NAME]`"
+        );
+        Some(Refusal::new(file, reason).fatal())
+    }
 }

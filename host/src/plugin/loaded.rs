@@ -4,11 +4,12 @@ use std::path::Path;
 use countersign::{Error, Manifest, Profile};
 use serde_json::Value;
 
+use super::health::PluginStatus;
 use super::in_process::{InProcess, Shelf};
 use super::judge::{FileKind, Judged, PluginFile};
 use super::process::Process;
 use super::refusal::{Reason, Refusal};
-use super::settings::{Isolation, PluginSettings};
+use super::settings::{Isolation, PluginSettings, Right};
 use crate::instance::{Blocking, Instance};
 
 /// A plugin file that runs, in whichever home.
@@ -17,6 +18,7 @@ pub struct Plugin {
     about: About,
     manifests: Vec<Manifest>,
     isolation: Isolation,
+    rights: Vec<Right>,
     home: Home,
 }
 
@@ -42,9 +44,14 @@ impl Plugin {
         match Self::run(&judged, settings, shelf) {
             Ok((home, about, mut manifests)) => {
                 if let Some(allowed) = &judged.allowed {
+                    // Of a library the note was judged.
+                    if let Some(missing) = missing(allowed, &manifests) {
+                        return Err(Refusal::new(judged.file.path(), missing));
+                    }
                     manifests.retain(|manifest| allowed.contains(&manifest.name));
                 }
-                Ok(Self { file: judged.file, about, manifests, isolation: settings.isolation, home })
+                let (isolation, rights) = (settings.isolation, settings.allow.clone());
+                Ok(Self { file: judged.file, about, manifests, isolation, rights, home })
             }
             Err(reason) => Err(Refusal::new(judged.file.path(), reason)),
         }
@@ -71,6 +78,11 @@ impl Plugin {
         }
     }
 
+    /// Whether it is a program of its own, and no library.
+    pub(super) fn is_executable(&self) -> bool {
+        matches!(self.file.kind(), FileKind::Executable)
+    }
+
     /// The file.
     pub fn file(&self) -> &Path {
         self.file.path()
@@ -91,9 +103,22 @@ impl Plugin {
         self.isolation
     }
 
+    /// What the operator allows it beyond computing.
+    pub fn rights(&self) -> &[Right] {
+        &self.rights
+    }
+
     /// The types that it brings and may bring, sorted by name.
     pub fn manifests(&self) -> &[Manifest] {
         &self.manifests
+    }
+
+    /// How it is: whether its calls go on, and what it failed with.
+    pub fn status(&self) -> PluginStatus {
+        match &self.home {
+            Home::InProcess(_) => PluginStatus::well(),
+            Home::Process(process) => process.status(),
+        }
     }
 
     /// Makes an instance of a type from its settings. It may block, within a deadline.
@@ -114,6 +139,13 @@ impl Plugin {
     pub fn create(&self, type_name: &str, settings: &Value) -> Result<Box<dyn Profile>, Error> {
         Ok(Box::new(Blocking::new(self.instance(type_name, settings)?)))
     }
+}
+
+/// What is wrong if a type that is named is not there.
+fn missing(allowed: &[String], manifests: &[Manifest]) -> Option<Reason> {
+    let there = |name: &&String| manifests.iter().any(|manifest| manifest.name == **name);
+    let missing = allowed.iter().find(|name| !there(name))?;
+    Some(format!("does not bring the type `{missing}` that `types` in its `[plugins.NAME]` names").into())
 }
 
 impl About {

@@ -20,7 +20,7 @@ impl FolderSettings {
 }
 
 /// What the operator says of one plugin (`[plugins.NAME]`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginSettings {
     /// The SHA-256 that the file must have.
     pub sha256: Option<[u8; 32]>,
@@ -34,6 +34,27 @@ pub struct PluginSettings {
     pub isolation: Isolation,
     /// What its process may do beyond computing.
     pub allow: Vec<Right>,
+    /// The most memory that its process may take, in bytes.
+    pub memory: u64,
+}
+
+impl PluginSettings {
+    /// What a plugin's process may take if nobody says it, in bytes.
+    pub const MEMORY: u64 = 512 << 20;
+}
+
+impl Default for PluginSettings {
+    fn default() -> Self {
+        Self {
+            sha256: None,
+            allow_libraries: Vec::new(),
+            required: false,
+            types: None,
+            isolation: Isolation::default(),
+            allow: Vec::new(),
+            memory: Self::MEMORY,
+        }
+    }
 }
 
 /// Where a plugin's code runs.
@@ -57,4 +78,6 @@ pub enum Right {
     Connect,
     /// Start threads: `threads`.
     Threads,
+    /// Be told a variable of the host's environment: `env:ACME_REGION`.
+    Variable(String),
 }

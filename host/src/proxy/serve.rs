@@ -261,6 +261,12 @@ impl Proxy {
         self.state.shared.generation.load_full()
     }
 
+    /// Where there is more to tell than listeners and such.
+    #[cfg(feature = "otel")]
+    pub(crate) fn source(&self) -> Arc<dyn Source> {
+        Arc::clone(&self.state) as Arc<dyn Source>
+    }
+
     /// How long calls under way have when it ends.
     pub fn drain_time(&self) -> Duration {
         self.host().serve().map_or(Duration::from_secs(30), |config| config.drain)

@@ -10,13 +10,13 @@ use crate::conformance::{Outcome, Recorder, Report, Request, Script, Verdict, te
 pub(in crate::cli) fn test(
     config: &Path,
     arguments: &PluginsTest,
-    recorder: &Recorder,
+    recorder: Option<&Recorder>,
 ) -> Result<(), Failure> {
     // The default's absence is no mistake; that of a file that somebody named is.
     let config = (config.exists() || config != Path::new("countersign.toml")).then_some(config);
     let script = arguments.script.as_deref().map(script).transpose()?;
     let isolation = arguments.isolation.map(Into::into);
-    let request = Request { config, script, isolation, recorder: Some(recorder) };
+    let request = Request { config, script, isolation, recorder };
     let report = test_file(&arguments.file, &request)?;
     if arguments.json {
         print(format_args!("{:#}\n", report.to_json()))?;

@@ -118,7 +118,7 @@ fn host_tables_are_checked() {
             "countersign.toml:2:7: plugins.dir: there is no folder nowhere",
             "  help: make it, or leave `dir` out",
             "countersign.toml:3:1: plugins.trsut: is not known here",
-            "  help: known here: `dir`",
+            "  help: known here: `dir`, `isolation`",
             "countersign.toml:4:10: plugins.trust: is a reserved name",
             "countersign.toml:6:10: plugins.a.sha256: is not a SHA-256 digest: 64 hexadecimal digits",
             "countersign.toml:7:12: plugins.a.required: expected boolean, found string",

@@ -1,47 +1,72 @@
 //! From judged bytes to a running library: the one place of the host's plugin code with `unsafe`.
 #![allow(unsafe_code)]
 
-use std::io::Write;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::sync::Arc;
 
 use abi_stable::StableAbi;
 use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError};
 use countersign::Manifest;
-use countersign::abi::{self, PluginModule_Ref};
+use countersign::abi::{self, HostObject, PluginModule_Ref};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-use rustix::fs::{MemfdFlags, SealFlags};
-use rustix::io::Errno;
 
-use super::shelf::Shelf;
+use super::crew::Crew;
+use super::shelf::{Loaded, Opened, Shelf};
 use super::{layout, lent, profile};
+use crate::instance::wait;
 use crate::plugin::judge::{Judged, PluginNote};
 use crate::plugin::refusal::Reason;
+use crate::plugin::sealed::{Use, sealed};
 
-/// Executes a judged library, unless its bytes are on the shelf: its constructors, then its module.
+/// Executes a judged library, unless its bytes are on the shelf: its constructors, then its module, on threads of its own.
 pub(super) fn load(
     judged: &Judged,
     note: &PluginNote,
     shelf: &Shelf,
-) -> Result<(PluginModule_Ref, Vec<Manifest>), Reason> {
-    let open = |library| {
-        let module = module(library)?;
-        profile::open(module, lent::lend(&note.name))?;
-        Ok(module)
-    };
-    let module = shelf.module(judged.file.sha256(), || map(&judged.bytes), open)?;
-    let manifests = profile::manifests(module)?;
+) -> Result<(Arc<Loaded>, Vec<Manifest>), Reason> {
+    let loaded =
+        shelf.library(judged.file.sha256(), || open(sealed(&judged.bytes, Use::Library)?, &note.name))?;
+    let module = loaded.module;
+    let manifests =
+        loaded.crew.call("manifest", loaded.crew.limits().call, move || profile::manifests(module));
+    let manifests = wait(manifests).map_err(|error| too_long(&error))??;
     agree(note, &manifests)?;
-    Ok((module, manifests))
+    Ok((loaded, manifests))
 }
 
-/// Maps the bytes and runs their constructors.
+/// Executes a judged library from a sealed file in memory: its constructors, then its module, which gets what is lent.
+pub(in crate::plugin) fn load_sealed(file: OwnedFd, host: HostObject) -> Result<PluginModule_Ref, Reason> {
+    let module = module(map(file)?)?;
+    profile::open(module, host)?;
+    Ok(module)
+}
+
+/// What fails before the constructors have run is an error by itself.
+fn open(file: OwnedFd, name: &str) -> Result<Opened, Reason> {
+    let crew = Arc::new(Crew::new(name));
+    let limit = crew.limits().create;
+    let library = match wait(crew.call("load", limit, move || map(file))) {
+        Ok(library) => library?,
+        // A second try would hang at the first one's lock.
+        Err(error) => return Ok(Err(too_long(&error))),
+    };
+    let name = name.to_owned();
+    let opened = wait(crew.call("open", limit, move || {
+        let module = module(library)?;
+        profile::open(module, lent::lend(&name))?;
+        Ok(module)
+    }));
+    Ok(opened.unwrap_or_else(|error| Err(too_long(&error))).map(|module| Arc::new(Loaded { module, crew })))
+}
+
+fn too_long(error: &countersign::Error) -> Reason {
+    format!("does not get ready: {error}").into()
+}
+
+/// Maps a sealed file and runs its constructors.
 ///
-/// They are mapped from a sealed file in memory, so that what runs is what was judged: nobody can change or cut off
-/// that file.
-fn map(bytes: &[u8]) -> Result<&'static Library, Reason> {
-    let file = sealed(bytes).map_err(|errno| {
-        Reason::from(format!("cannot be copied into memory: {}", std::io::Error::from(errno).kind()))
-    })?;
+/// So what runs is what was judged: nobody can change or cut off a sealed file.
+fn map(file: OwnedFd) -> Result<&'static Library, Reason> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     // SAFETY: constructors run here. They are code of a file whose place, owner and digest were judged, and the
     // operator trusts whoever may write there; what they do cannot be checked.
@@ -50,21 +75,6 @@ fn map(bytes: &[u8]) -> Result<&'static Library, Reason> {
     // The loader knows libraries by name: a closed descriptor's number would come back with the next file's bytes.
     let _ = file.into_raw_fd();
     Ok(Box::leak(Box::new(library)))
-}
-
-fn sealed(bytes: &[u8]) -> Result<OwnedFd, Errno> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let name = "countersign-plugin";
-    let file = match rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
-        // A kernel before 6.3.
-        Err(Errno::INVAL) => rustix::fs::memfd_create(name, flags)?,
-        created => created?,
-    };
-    let mut file = std::fs::File::from(file);
-    file.write_all(bytes).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&file, seals)?;
-    Ok(file.into())
 }
 
 fn without_path(error: &libloading::Error, path: &str) -> String {
@@ -106,24 +116,10 @@ fn module(library: &'static Library) -> Result<PluginModule_Ref, Reason> {
 }
 
 /// What was judged by the note must be what runs.
-fn agree(note: &PluginNote, manifests: &[Manifest]) -> Result<(), Reason> {
+pub(in crate::plugin) fn agree(note: &PluginNote, manifests: &[Manifest]) -> Result<(), Reason> {
     let noted = note.types.iter().map(|noted| (&noted.name, &noted.summary));
     if noted.eq(manifests.iter().map(|manifest| (&manifest.name, &manifest.summary))) {
         return Ok(());
     }
     Err("brings other types than its note says; register types only by `register_profile!`".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_judged_cannot_be_changed_before_it_runs() {
-        let file = std::fs::File::from(sealed(b"judged").unwrap());
-        assert!((&file).write_all(b"more").is_err());
-        assert!(rustix::io::pwrite(&file, b"J", 0).is_err());
-        assert!(file.set_len(0).is_err() && file.set_len(100).is_err());
-        assert!(rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE).is_err(), "the seals are sealed too");
-    }
 }

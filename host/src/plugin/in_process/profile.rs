@@ -28,7 +28,7 @@ pub(super) fn open(module: PluginModule_Ref, host: HostObject) -> Result<(), Rea
 }
 
 /// What the library's types say of themselves, sorted by name.
-pub(super) fn manifests(module: PluginModule_Ref) -> Result<Vec<Manifest>, Reason> {
+pub(in crate::plugin) fn manifests(module: PluginModule_Ref) -> Result<Vec<Manifest>, Reason> {
     let mut manifests: Vec<Manifest> = result(module.manifest()())
         .and_then(decode)
         .map_err(|error| format!("does not describe its types: {}", error.message()))?;
@@ -37,13 +37,21 @@ pub(super) fn manifests(module: PluginModule_Ref) -> Result<Vec<Manifest>, Reaso
 }
 
 /// Makes an instance.
-pub(super) fn create(
+pub(in crate::plugin) fn create(
     module: PluginModule_Ref,
     name: &str,
     settings: &Value,
 ) -> Result<Box<dyn Profile>, Error> {
-    let settings = encode(settings)?;
-    let profile = result(module.create()(name.into(), slice(&settings)))?;
+    create_from(module, name, &encode(settings)?)
+}
+
+/// Makes an instance from settings that are a message already.
+pub(super) fn create_from(
+    module: PluginModule_Ref,
+    name: &str,
+    settings: &Secret<Vec<u8>>,
+) -> Result<Box<dyn Profile>, Error> {
+    let profile = result(module.create()(name.into(), slice(settings)))?;
     let inputs = result(profile.inputs()).and_then(decode)?;
     Ok(Box::new(InProcess { profile, inputs }))
 }
@@ -146,7 +154,7 @@ fn result<T>(reply: RResult<T, Message>) -> Result<T, Error> {
 }
 
 /// A message of the host; it may hold secrets.
-fn encode(message: &impl Serialize) -> Result<Secret<Vec<u8>>, Error> {
+pub(super) fn encode(message: &impl Serialize) -> Result<Secret<Vec<u8>>, Error> {
     let mut bytes = Vec::with_capacity(1024);
     serde_json::to_writer(&mut bytes, message)
         .map_err(|_| Error::internal("a message to the plugin does not serialize to JSON"))?;

@@ -3,11 +3,11 @@
 use std::collections::hash_map::{Entry, HashMap};
 use std::fmt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign::abi::PluginModule_Ref;
-use libloading::os::unix::Library;
 
+use super::crew::Crew;
 use crate::plugin::folder::{Folder, load};
 use crate::plugin::refusal::Reason;
 use crate::plugin::settings::FolderSettings;
@@ -19,8 +19,14 @@ use crate::plugin::settings::FolderSettings;
 #[derive(Default)]
 pub struct Shelf(Mutex<HashMap<[u8; 32], Opened>>);
 
-/// The module of a library, or why it refused to work. It would take memory again to ask it again.
-type Opened = Result<PluginModule_Ref, Reason>;
+/// A library that runs, or why it refused to work. It would take memory again to ask it again.
+pub(super) type Opened = Result<Arc<Loaded>, Reason>;
+
+/// A library that runs: its module, and the threads on which its calls run.
+pub(super) struct Loaded {
+    pub(super) module: PluginModule_Ref,
+    pub(super) crew: Arc<Crew>,
+}
 
 impl Shelf {
     /// As [`load_folder`](crate::plugin::load_folder), and what is on the shelf is not loaded again.
@@ -28,17 +34,13 @@ impl Shelf {
         load(dir, settings, built_in, self)
     }
 
-    /// The module of the library with that digest: opened now, if it is not here.
-    pub(super) fn module(
-        &self,
-        sha256: &[u8; 32],
-        map: impl FnOnce() -> Result<&'static Library, Reason>,
-        open: impl FnOnce(&'static Library) -> Opened,
-    ) -> Opened {
+    /// The library with that digest: opened now, if it is not here.
+    ///
+    /// An error of `open` is one that takes no memory: it is not remembered, for what the library needs may come.
+    pub(super) fn library(&self, sha256: &[u8; 32], open: impl FnOnce() -> Result<Opened, Reason>) -> Opened {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(*sha256) {
             Entry::Occupied(known) => known.get().clone(),
-            // What could not be mapped takes no memory, and a library that it needs may come.
-            Entry::Vacant(free) => free.insert(open(map()?)).clone(),
+            Entry::Vacant(free) => free.insert(open()?).clone(),
         }
     }
 }

@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::plugin::Isolation;
+
 /// Gives every outbound call its credentials.
 ///
 /// A connector names a profile, the profile names a type (jwt-bearer, oauth2, basic, … or one from a plugin), and
@@ -120,6 +122,12 @@ pub(crate) enum PluginsCommand {
         #[arg(short, long = "key", value_name = "KEY")]
         keys: Vec<String>,
     },
+    /// Run the conformance suite on a plugin file, in every home that it can run in.
+    ///
+    /// The profiles of the configuration that use the file's types are what it is tried with; without a configuration, the
+    /// `examples` of the types' schemas. Nothing is sent anywhere: the suite plays the issuer. Exit status 0 when no check
+    /// failed, else 1.
+    Test(PluginsTest),
 }
 
 #[derive(Debug, Args)]
@@ -152,6 +160,43 @@ pub(crate) struct SignArguments {
     /// Take the key's password from the first line of a file, instead of asking for it.
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginsTest {
+    /// The file: a `.so` or an executable, wherever it lies.
+    pub(crate) file: PathBuf,
+    /// What the issuer answers when it is well, in order: `[{"status": 200, "headers": {}, "body": {…}}]`.
+    ///
+    /// Without it, one JSON answer with what most token and login endpoints answer.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) script: Option<PathBuf>,
+    /// Only in that home.
+    #[arg(long, value_enum)]
+    pub(crate) isolation: Option<IsolationArgument>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum IsolationArgument {
+    /// A process of its own, sandboxed.
+    Process,
+    /// The same, with as much of the sandbox as this kernel can enforce.
+    BestEffort,
+    /// The host's process.
+    InProcess,
+}
+
+impl From<IsolationArgument> for Isolation {
+    fn from(argument: IsolationArgument) -> Self {
+        match argument {
+            IsolationArgument::Process => Self::Process,
+            IsolationArgument::BestEffort => Self::BestEffort,
+            IsolationArgument::InProcess => Self::InProcess,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -25,6 +25,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 use self::args::{Arguments, Command};
 use self::output::print;
 use crate::config::Findings;
+use crate::conformance::Recorder;
 #[cfg(feature = "otel")]
 use crate::otel::Otel;
 use crate::registry::Registry;
@@ -46,6 +47,7 @@ enum Failure {
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let recorder = recorder(&arguments);
     #[cfg(not(feature = "otel"))]
     log_to_stderr(arguments.verbose);
     #[cfg(feature = "otel")]
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
             let outcome = runtime.block_on(run(
                 arguments,
                 overrides,
+                recorder.as_ref(),
                 #[cfg(feature = "otel")]
                 otel,
             ));
@@ -89,9 +92,27 @@ fn export(arguments: &Arguments) -> Result<Option<Otel>, String> {
     Ok(otel)
 }
 
+/// Keeps all that is logged, if a plugin is to be tested: then it is looked through for secrets.
+fn recorder(arguments: &Arguments) -> Option<Recorder> {
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let Command::Plugins { command: Some(args::PluginsCommand::Test(_)) } = &arguments.command else {
+        return None;
+    };
+    let recorder = Recorder::default();
+    let shown = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_filter(filter(arguments.verbose));
+    // From now on there is a subscriber, and no other one takes its place.
+    tracing_subscriber::registry().with(recorder.clone()).with(shown).try_init().ok()?;
+    Some(recorder)
+}
+
 async fn run(
     arguments: Arguments,
     overrides: Overrides,
+    recorder: Option<&Recorder>,
     #[cfg(feature = "otel")] otel: Option<Otel>,
 ) -> Result<(), Failure> {
     let config = arguments.config;
@@ -105,7 +126,7 @@ async fn run(
             let schema = crate::config::schema(&types_of(&config)?);
             Ok(print(format_args!("{schema:#}\n"))?)
         }
-        Command::Plugins { command } => plugins::run(&config, command),
+        Command::Plugins { command } => plugins::run(&config, command, recorder),
         Command::Header(arguments) => header::run(&start(&config).await?, arguments).await,
         Command::Call(arguments) => call::run(&start(&config).await?, arguments).await,
         Command::Serve(arguments) => {
@@ -160,6 +181,22 @@ fn log_to_stderr(
 
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
+    let colours =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let log = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .with_target(verbose > 1)
+        .with_filter(filter(verbose));
+    let subscriber = tracing_subscriber::registry();
+    #[cfg(feature = "otel")]
+    let subscriber = subscriber.with(export);
+    // A subscriber is there already only when a test set one.
+    let _ = subscriber.with(log).try_init();
+}
+
+/// What is logged to standard error.
+fn filter(verbose: u8) -> EnvFilter {
     let by_flag = match verbose {
         // What fails is said by the command itself.
         0 => "warn,countersign_host::cache=error",
@@ -167,22 +204,10 @@ fn log_to_stderr(
         2 => "countersign=debug,countersign_host=debug,info",
         _ => "trace",
     };
-    let filter = match std::env::var("COUNTERSIGN_LOG") {
+    match std::env::var("COUNTERSIGN_LOG") {
         Ok(filter) if verbose == 0 && !filter.is_empty() => EnvFilter::new(filter),
         _ => EnvFilter::new(by_flag),
-    };
-    let colours =
-        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let log = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
-        .with_ansi(colours)
-        .with_target(verbose > 1)
-        .with_filter(filter);
-    let subscriber = tracing_subscriber::registry();
-    #[cfg(feature = "otel")]
-    let subscriber = subscriber.with(export);
-    // A subscriber is there already only when a test set one.
-    let _ = subscriber.with(log).try_init();
+    }
 }
 
 impl From<Findings> for Failure {

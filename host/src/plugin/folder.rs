@@ -63,7 +63,7 @@ pub struct JudgedFolder {
 pub fn judge_folder(dir: &Path, settings: &FolderSettings, built_in: &[&str]) -> JudgedFolder {
     let (judged, refusals) = judge_all(dir, settings, built_in);
     let named = |judged: Judged| {
-        let name = judged.file.path.file_name().and_then(plugin_name).unwrap_or_default();
+        let name = name_of(&judged.file.path).unwrap_or_default();
         (name, judged.file)
     };
     JudgedFolder { files: judged.into_iter().map(|(_, judged)| named(judged)).collect(), refusals }
@@ -121,6 +121,11 @@ fn judge_all(
     }));
     refusals.extend(brought_twice(&passed, built_in));
     (passed, refusals)
+}
+
+/// The plugin's name that a file's has.
+pub(crate) fn name_of(file: &Path) -> Option<String> {
+    file.file_name().and_then(plugin_name)
 }
 
 /// `libacme_login.so` is the plugin `acme-login`, and so are the executables `acme_login` and `acme-login.py`.

@@ -16,9 +16,11 @@ mod process;
 mod refusal;
 mod sealed;
 mod settings;
+mod single;
 mod trust;
 mod worker;
 
+pub(crate) use folder::name_of;
 pub use folder::{Folder, JudgedFolder, judge_folder, load_folder};
 pub use health::{Cause, Condition, LastFailure, PluginStatus};
 pub use in_process::Shelf;
@@ -28,6 +30,7 @@ pub use loaded::{About, Plugin};
 pub use process::set_worker_program;
 pub use refusal::Refusal;
 pub use settings::{FolderSettings, Isolation, PluginSettings, Right};
+pub use single::load_file;
 pub use trust::{
     BadText, Change, Evidence, KeyId, Lock, Locked, Pin, Protection, PublicKey, SecretKey, Signature,
     SignatureError, Trust,

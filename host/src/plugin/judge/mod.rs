@@ -72,12 +72,16 @@ impl PluginFile {
 /// # Errors
 /// The file is no plugin for this host.
 pub fn inspect(file: &Path) -> Result<PluginFile, Refusal> {
+    judge_anywhere(file, &PluginSettings::default()).map(|judged| judged.file)
+}
+
+/// As [`inspect`], to be loaded. What speaks for the file is not examined: whoever named it means it.
+pub(super) fn judge_anywhere(file: &Path, settings: &PluginSettings) -> Result<Judged, Refusal> {
     place::read_anywhere(file)
         .and_then(|bytes| {
             let sha256 = sha256(&bytes);
-            judge_bytes(file, (bytes, sha256), Evidence::default(), &PluginSettings::default())
+            judge_bytes(file, (bytes, sha256), Evidence::default(), settings)
         })
-        .map(|judged| judged.file)
         .map_err(|reason| Refusal::new(file, reason))
 }
 

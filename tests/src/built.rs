@@ -109,7 +109,7 @@ fn cargo(arguments: &[&str]) {
 }
 
 /// Where cargo builds: the test's own executable is in `debug/deps/` there.
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).unwrap().to_owned()
 }

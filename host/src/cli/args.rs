@@ -46,6 +46,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Option<PluginsCommand>,
     },
+    /// Make a plugin of your own: a folder with a type that works as it is, its tests and a README.
+    NewPlugin(NewPlugin),
     /// Print what would be placed on a request, `Name: value` a line. Secrets on purpose, to standard output only.
     ///
     /// A query parameter is shown as `Query: name=value`.
@@ -80,6 +82,33 @@ pub(crate) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewPlugin {
+    /// The plugin, its type, and the folder that is made: `acme-login`.
+    pub(crate) name: String,
+    /// What it is written in. Python needs no compiler and nothing but its standard library; a shell script needs jq.
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    pub(crate) lang: Language,
+    /// Begin with a type that signs each request, instead of one that logs in.
+    #[arg(long)]
+    pub(crate) signs: bool,
+    /// Where Rust takes the crate `countersign` from: the path of a checkout, a version, or `URL#REVISION` of a repository.
+    ///
+    /// Without it, the checkout that this program was built from, if it is still there, else the registry.
+    #[arg(long, value_name = "SDK")]
+    pub(crate) sdk: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Language {
+    /// A crate that becomes a `.so`.
+    Rust,
+    /// A script.
+    Python,
+    /// A script for sh and jq.
+    Sh,
 }
 
 #[derive(Debug, Subcommand)]

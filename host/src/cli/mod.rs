@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod header;
 mod jwks;
+mod new_plugin;
 mod output;
 mod plugins;
 mod serve;
@@ -127,6 +128,7 @@ async fn run(
             Ok(print(format_args!("{schema:#}\n"))?)
         }
         Command::Plugins { command } => plugins::run(&config, command, recorder),
+        Command::NewPlugin(arguments) => new_plugin::run(&config, &arguments),
         Command::Header(arguments) => header::run(&start(&config).await?, arguments).await,
         Command::Call(arguments) => call::run(&start(&config).await?, arguments).await,
         Command::Serve(arguments) => {

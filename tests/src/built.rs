@@ -31,6 +31,22 @@ pub fn plugin(package: &str) -> PathBuf {
     file
 }
 
+/// The executable plugin of a package.
+pub fn executable(package: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| match std::env::var_os("COUNTERSIGN_TEST_PLUGINS") {
+        Some(folder) => folder.into(),
+        None => {
+            let _one_at_a_time = lock("program");
+            cargo(&["build", "-p", package]);
+            target().join("debug")
+        }
+    });
+    let file = folder.join(package);
+    assert!(file.exists(), "{} is missing: run `tests/run --only plugins`", file.display());
+    file
+}
+
 /// The program `countersign`: the one that `COUNTERSIGN_TEST_PROGRAM` names, else a new one.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -94,7 +110,7 @@ fn cargo(arguments: &[&str]) {
 }
 
 /// Where cargo builds: the test's own executable is in `debug/deps/` there.
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).unwrap().to_owned()
 }

@@ -15,6 +15,7 @@ const PLUGINS: [(&str, &[&str]); 9] = [
     ("countersign-oauth2", &["--features", "plugin"]),
     ("acme-hmac", &[]),
     ("acme-login", &[]),
+    ("acme-cookbook", &[]),
     ("countersign-fixture-escapes", &[]),
     ("countersign-fixture-harms", &[]),
 ];

@@ -79,7 +79,7 @@ impl TypeSource for OfPlugin {
 fn in_rust(package: &str) -> Respondent<OfPlugin> {
     let folder = Folder::new().with_plugins(&[package]);
     let default = PluginSettings { isolation: Isolation::InProcess, ..PluginSettings::default() };
-    let settings = FolderSettings { default, plugins: BTreeMap::new() };
+    let settings = FolderSettings { default, ..FolderSettings::default() };
     let mut loaded = load_folder(&folder.path().join("plugins"), &settings, &[]);
     assert_eq!(loaded.refusals, []);
     let hello = PluginHello {

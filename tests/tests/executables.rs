@@ -1,7 +1,6 @@
 //! Plugins that are programs, spoken to over pipes with nothing in between: the examples of the book say, message for message,
 //! what the types in Rust say.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

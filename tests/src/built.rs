@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The packages that are built as plugin files, and the features that make them ones.
-const PLUGINS: [(&str, &[&str]); 8] = [
+const PLUGINS: [(&str, &[&str]); 9] = [
     ("countersign-api-key", &["--features", "plugin"]),
     ("countersign-basic", &["--features", "plugin"]),
     ("countersign-bearer", &["--features", "plugin"]),
@@ -15,7 +15,9 @@ const PLUGINS: [(&str, &[&str]); 8] = [
     ("countersign-oauth2", &["--features", "plugin"]),
     ("acme-hmac", &[]),
     ("acme-login", &[]),
+    ("acme-cookbook", &[]),
     ("countersign-fixture-escapes", &[]),
+    ("countersign-fixture-harms", &[]),
 ];
 
 /// The plugin file of a package.

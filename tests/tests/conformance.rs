@@ -45,7 +45,8 @@ fn passes(file: &Path, config: &str) {
     let homes = report["homes"].as_array().unwrap();
     let words = failures(&report).join("\n");
     assert_eq!((code, words.as_str()), (0, ""), "{}", file.display());
-    for home in homes.iter().filter(|home| home["refused"].is_null()) {
+    for home in homes {
+        assert!(home["refused"].is_null(), "{}: {}", file.display(), home["refused"]);
         let passed =
             home["checks"].as_array().unwrap().iter().filter(|check| check["verdict"] == "passed").count();
         assert!(passed >= 18, "only {passed} checks were passed by {} in {}", file.display(), home["home"]);
@@ -78,6 +79,29 @@ fn the_examples_in_rust_pass() {
     for name in ["acme-login", "acme-hmac"] {
         passes(&built::plugin(name), &format!("{name}.toml"));
     }
+}
+
+#[test]
+fn the_examples_in_python_and_shell_pass() {
+    for (file, config) in [
+        ("acme-login.py", "acme-login.toml"),
+        ("acme-login.sh", "acme-login.toml"),
+        ("acme-hmac.py", "acme-hmac.toml"),
+    ] {
+        passes(&example(file), config);
+    }
+}
+
+#[test]
+fn the_built_in_types_pass_as_a_program() {
+    for name in ["api-key", "basic", "bearer", "jwt-bearer", "oauth2"] {
+        passes(&built::executable("countersign-fixture-over-stdio"), &format!("{name}.toml"));
+    }
+}
+
+#[test]
+fn the_recipes_of_the_cookbook_pass() {
+    passes(&built::plugin("acme-cookbook"), "cookbook.toml");
 }
 
 #[test]

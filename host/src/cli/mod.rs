@@ -29,6 +29,7 @@ use crate::config::Findings;
 use crate::conformance::Recorder;
 #[cfg(feature = "otel")]
 use crate::otel::Otel;
+use crate::plugin::Meant;
 use crate::registry::Registry;
 use crate::{Host, Overrides, Setup};
 
@@ -47,6 +48,7 @@ enum Failure {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
+    let _meant = Meant::only_by_this();
     let arguments = Arguments::parse();
     let recorder = recorder(&arguments);
     #[cfg(not(feature = "otel"))]

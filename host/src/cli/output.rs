@@ -4,10 +4,12 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use crate::plugin::end_is_meant;
+
 /// Writes to standard output. A closed pipe (`| head`) is no error but the end.
 pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
     match write!(io::stdout().lock(), "{text}").and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => end(),
         outcome => outcome,
     }
 }
@@ -15,9 +17,14 @@ pub(crate) fn print(text: impl fmt::Display) -> io::Result<()> {
 /// Writes bytes to standard output.
 pub(crate) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     match io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => end(),
         outcome => outcome,
     }
+}
+
+fn end() -> ! {
+    end_is_meant();
+    std::process::exit(0)
 }
 
 /// Puts a file in place whole, for everybody to read: nobody sees half of it, and what was there is gone at once.

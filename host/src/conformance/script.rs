@@ -61,7 +61,7 @@ impl Script {
         let body = json!({
             "access_token": token, "token_type": "Bearer", "expires_in": 900, "token": token,
             "refresh_token": "renewal-0f-conversation-{{conversation}}",
-            "session": token, "ttl_seconds": 900,
+            "session": token, "ttl_seconds": 900, "key": "session-key-0f-conversation-{{conversation}}",
         });
         Self { answers: vec![Answer { status: 200, headers: Default::default(), body }], generic: true }
     }

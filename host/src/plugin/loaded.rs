@@ -73,7 +73,7 @@ impl Plugin {
                     .into())
             }
             (Isolation::Process | Isolation::BestEffort, _) => {
-                let (process, about, manifests) = Process::start(judged, settings)?;
+                let (process, about, manifests) = Process::start(judged, settings, shelf)?;
                 Ok((Home::Process(process), about, manifests))
             }
         }
@@ -122,7 +122,7 @@ impl Plugin {
     /// How it is: whether its calls go on, and what it failed with.
     pub fn status(&self) -> PluginStatus {
         match &self.home {
-            Home::InProcess(_) => PluginStatus::well(),
+            Home::InProcess(library) => library.status(),
             Home::Process(process) => process.status(),
         }
     }

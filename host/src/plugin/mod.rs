@@ -24,6 +24,7 @@ pub(crate) use folder::name_of;
 pub use folder::{Folder, JudgedFolder, judge_folder, load_folder};
 pub use health::{Cause, Condition, LastFailure, PluginStatus};
 pub use in_process::Shelf;
+pub(crate) use in_process::{Meant, end_is_meant};
 pub use judge::{FileKind, NotedType, PluginFile, PluginNote, inspect};
 pub(crate) use judge::{hex, read_trusted, unhex};
 pub use loaded::{About, Plugin};

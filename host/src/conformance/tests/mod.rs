@@ -230,6 +230,15 @@ fn every_check_is_failed_by_somebody_here() {
 }
 
 #[test]
+fn every_check_stands_in_the_book() {
+    let page = include_str!("../../../../docs/src/testing.md");
+    for check in ALL {
+        let row = format!("| {} | `{}` | {} |\n", check.group, check.name, check.proves);
+        assert!(page.contains(&row), "docs/src/testing.md lacks: {row}");
+    }
+}
+
+#[test]
 fn without_settings_what_to_give_is_said() {
     let subject = Subject::new(vec![manifest()], make);
     let report = run("here", &subject, &[], &Script::generic(), None);

@@ -93,6 +93,13 @@ pub(super) struct Judged {
     pub(super) allowed: Option<Vec<String>>,
 }
 
+impl Judged {
+    /// The system's own libraries that a library needs.
+    pub(super) fn system_libraries(&self) -> Result<Vec<&'static str>, Reason> {
+        Library::parse(&self.bytes)?.system_libraries()
+    }
+}
+
 /// Judges a file of the plugins folder, which is the plugin of that name.
 pub(super) fn judge(
     place: &Place,

@@ -9,7 +9,8 @@ use std::time::UNIX_EPOCH;
 use countersign::testing::{Answer, ScriptedHost};
 use countersign::{ErrorKind, RequestHead, SignContext};
 use countersign_host::plugin::{
-    Condition, Folder as Loaded, FolderSettings, Isolation, PluginSettings, load_folder, set_worker_program,
+    Condition, Folder as Loaded, FolderSettings, Isolation, Plugin, PluginSettings, Shelf, load_folder,
+    set_worker_program,
 };
 use countersign_host::registry::Registry;
 use serde_json::{Value, json};
@@ -130,6 +131,31 @@ fn every_plugin_has_a_process_of_its_own_which_ends_with_it() {
     while ids.iter().any(is_there) {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn what_is_loaded_again_as_it_was_keeps_its_process() {
+    let folder = Folder::with(&["acme-hmac"]);
+    let (shelf, settings) = (Shelf::default(), in_processes());
+    let load = |settings: &FolderSettings| {
+        let loaded = shelf.load_folder(folder.path(), settings, &[]);
+        assert_eq!(loaded.refusals, []);
+        loaded.plugins
+    };
+    let first = load(&settings);
+    let process = |plugins: &[Plugin]| plugins[0].status().process.unwrap();
+    assert_eq!(process(&load(&settings)), process(&first));
+    assert_eq!(load(&settings)[0].manifests(), first[0].manifests());
+    let mut other = settings.clone();
+    other.default.memory /= 2;
+    assert_ne!(process(&load(&other)), process(&first), "it may do less");
+    std::fs::copy(folder.path().join("libacme_hmac.so"), folder.path().join("libcopy.so")).unwrap();
+    let one_type = PluginSettings { types: Some(Vec::new()), ..settings.default.clone() };
+    let both = load(&settings.clone().with("copy", one_type));
+    assert_ne!(both[0].status().process, both[1].status().process, "a copy has one of its own");
+    let was = process(&first);
+    drop((first, both));
+    assert_ne!(process(&load(&settings)), was, "nobody used it any more");
 }
 
 /// A program in the plugins folder.

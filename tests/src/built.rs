@@ -17,6 +17,7 @@ const PLUGINS: [(&str, &[&str]); 9] = [
     ("acme-login", &[]),
     ("acme-cookbook", &[]),
     ("countersign-fixture-escapes", &[]),
+    ("countersign-fixture-harms", &[]),
 ];
 
 /// The plugin file of a package.
@@ -110,7 +111,7 @@ fn cargo(arguments: &[&str]) {
 }
 
 /// Where cargo builds: the test's own executable is in `debug/deps/` there.
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).unwrap().to_owned()
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use countersign::testing::ScriptedHost;
 use countersign_host::plugin::{
@@ -14,6 +15,7 @@ use countersign_host::plugin::{
 use countersign_host::registry::Registry;
 use countersign_tests::built;
 use countersign_tests::folder::Folder;
+use countersign_tests::proxy::{OPEN, Serve};
 use serde_json::{Value, json};
 
 type Outcomes = BTreeMap<String, String>;
@@ -22,6 +24,10 @@ const LIBRARY: &str = "countersign-fixture-escapes";
 
 /// What needs no right.
 const HARMLESS: [&str; 4] = ["clock", "memory", "random", "uname"];
+/// What the loader needs: a constructor has it too, and no right gives the last one.
+const LOADING: [&str; 3] = ["look", "open-own-library", "map-own-library"];
+/// What comes with opening files at all.
+const OPENING: [&str; 2] = ["look", "open-own-library"];
 /// What is no attempt.
 const GIVEN: [&str; 3] = ["arguments", "descriptors", "environment"];
 
@@ -66,7 +72,8 @@ fn settings(allow: &[Right]) -> PluginSettings {
 
 fn load(plugins: &Path, name: &str, settings: PluginSettings) -> Loaded {
     built::be_host_of_workers();
-    load_folder(plugins, &FolderSettings::default().with(name, settings), &[])
+    let default = PluginSettings { isolation: Isolation::Process, ..PluginSettings::default() };
+    load_folder(plugins, &FolderSettings { default, ..FolderSettings::default() }.with(name, settings), &[])
 }
 
 fn acquire(loaded: Loaded, type_name: &str, settings: &Value) -> Result<String, countersign::Error> {
@@ -107,7 +114,8 @@ fn every_way_out_is_closed_when_a_library_is_loaded_when_it_is_made_and_when_it_
     for when in ["load", "new", "acquire"] {
         let outcomes = outcomes(when, &outside, &[]);
         assert!(outcomes.len() > 60, "{} attempts", outcomes.len());
-        assert_eq!(succeeded(&outcomes), harmless_and(&[]), "{when}: {outcomes:#?}");
+        let more: &[_] = if when == "load" { &LOADING } else { &[] };
+        assert_eq!(succeeded(&outcomes), harmless_and(more), "{when}: {outcomes:#?}");
         assert_eq!(outcomes["environment"], "", "{when}");
         assert_eq!(outcomes["descriptors"], "0 1 2 3", "{when}: its stream, its output, its own bytes");
     }
@@ -119,7 +127,7 @@ fn a_right_to_read_opens_that_file_and_nothing_else() {
     let outside = Outside::new();
     for allowed in [outside.file(), outside.folder.path().to_owned()] {
         let outcomes = outcomes("acquire", &outside, &[Right::Read(allowed)]);
-        assert_eq!(succeeded(&outcomes), harmless_and(&["read"]), "{outcomes:#?}");
+        assert_eq!(succeeded(&outcomes), harmless_and(&[&OPENING[..], &["read"]].concat()), "{outcomes:#?}");
     }
 }
 
@@ -135,7 +143,9 @@ fn a_right_to_read_what_is_not_there_is_refused() {
 fn a_right_to_connect_opens_the_internets_sockets_and_nothing_else() {
     let outside = Outside::new();
     let outcomes = outcomes("acquire", &outside, &[Right::Connect]);
-    let expected = harmless_and(&["connect", "tcp-socket", "tcp6-socket", "udp-socket"]);
+    let sockets = ["connect", "tcp-socket", "tcp6-socket", "udp-socket"];
+    // To find hosts by name it reads files.
+    let expected = harmless_and(&[&OPENING[..], &sockets].concat());
     assert_eq!(succeeded(&outcomes), expected, "{outcomes:#?}");
 }
 
@@ -189,4 +199,110 @@ fn a_scripts_rights_open_what_they_say() {
     assert_eq!(done(&outcomes), ["read", "read-program", "start-program"], "{outcomes:#?}");
     let outcomes = script(&outside, &[Right::Connect]);
     assert_eq!(done(&outcomes), ["connect", "read-program", "start-program"], "{outcomes:#?}");
+}
+
+#[test]
+fn a_process_has_no_privileges_and_its_limits() {
+    let folder = Folder::new().with_plugins(&["acme-login"]);
+    let plugins = folder.path().join("plugins");
+    let script = plugins.join("lasting");
+    fs::write(&script, WITH_A_CHILD).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let little = PluginSettings { memory: 100 << 20, ..settings(&[]) };
+    let loaded = load(&plugins, "acme-login", little);
+    assert_eq!(loaded.refusals, []);
+    let processes = descendants(i32::try_from(std::process::id()).unwrap());
+    for (called, memory) in [("acme-login", "Max address space 104857600"), ("3", "Max data size 536870912")]
+    {
+        let process = *processes.iter().find(|process| name(**process) == called).unwrap();
+        let of = |file: &str| {
+            let text = fs::read_to_string(format!("/proc/{process}/{file}")).unwrap();
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+        };
+        let status = of("status");
+        for expected in
+            ["CapPrm: 0000000000000000", "CapEff: 0000000000000000", "NoNewPrivs: 1", "Seccomp: 2"]
+        {
+            assert!(status.iter().any(|line| line == expected), "{called}: {expected}: {status:#?}");
+        }
+        let limits = of("limits");
+        let nothing = ["file size", "core file size", "locked memory", "msgqueue size"];
+        for expected in
+            nothing.map(|what| format!("Max {what} 0 0")).iter().map(String::as_str).chain([memory])
+        {
+            assert!(
+                limits.iter().any(|line| line.starts_with(expected)),
+                "{called}: {expected}: {limits:#?}"
+            );
+        }
+        assert_eq!(of("oom_score_adj"), ["1000"]);
+    }
+}
+
+/// A script that starts a program which never ends, and then answers.
+const WITH_A_CHILD: &str = r#"#!/bin/bash
+sleep 100000 &
+while IFS= read -r line; do
+    [[ $line =~ \"id\":([0-9]+) ]] && id=${BASH_REMATCH[1]}
+    case $line in
+        '{"hello"'*) echo '{"hello":{"protocol":"1.0","name":"lasting"}}' ;;
+        '{"manifest"'*) echo '{"types":{"id":'"$id"',"types":[{"type":"lasting","summary":"","schema":{}}]}}' ;;
+    esac
+done
+# It does not even mind the end of its stream.
+wait
+"#;
+
+#[test]
+fn what_was_started_for_plugins_ends_with_a_host_that_is_killed() {
+    let folder = Folder::new().with_plugins(&["acme-login"]);
+    let script = folder.path().join("plugins/lasting");
+    fs::write(&script, WITH_A_CHILD).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let config = format!(
+        "{OPEN}[plugins]\nisolation = 'process'\n[profiles.p]\ntype = 'basic'\nusername = 'u'\npassword = 'p'\n[connectors.c]\nbase_url = 'http://127.0.0.1:1'\nprofile = 'p'\n"
+    );
+    let serve = Serve::start(&folder, &config);
+    let host = serve.pid().as_raw_nonzero().get();
+    // A program goes by the number of the descriptor from which it was executed.
+    let ours = ["3", "acme-login", "sleep"];
+    let mut processes = descendants(host);
+    processes.retain(|process| ours.contains(&name(*process).as_str()));
+    assert_eq!(processes.len(), ours.len(), "a library, a script, and what that started");
+    serve.signal(rustix::process::Signal::KILL);
+    serve.wait_for_end();
+    let until = Instant::now() + Duration::from_secs(10);
+    for process in processes {
+        while is_alive(process) {
+            assert!(Instant::now() < until, "{process} outlives the host");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Processes that a process started, and those that they did.
+fn descendants(process: i32) -> Vec<i32> {
+    let parents = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let id: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<i32>().ok()?;
+        Some((id, parent))
+    });
+    let parents: Vec<_> = parents.collect();
+    let mut found = vec![process];
+    let mut seen = 0;
+    while let Some(parent) = found.get(seen).copied() {
+        found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(id, _)| *id));
+        seen += 1;
+    }
+    found.remove(0);
+    found
+}
+
+fn name(process: i32) -> String {
+    fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default().trim().to_owned()
+}
+
+fn is_alive(process: i32) -> bool {
+    fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }

@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod header;
 mod jwks;
+mod new_plugin;
 mod output;
 mod plugins;
 mod serve;
@@ -28,6 +29,7 @@ use crate::config::Findings;
 use crate::conformance::Recorder;
 #[cfg(feature = "otel")]
 use crate::otel::Otel;
+use crate::plugin::Meant;
 use crate::registry::Registry;
 use crate::{Host, Overrides, Setup};
 
@@ -46,6 +48,7 @@ enum Failure {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
+    let _meant = Meant::only_by_this();
     let arguments = Arguments::parse();
     let recorder = recorder(&arguments);
     #[cfg(not(feature = "otel"))]
@@ -126,11 +129,8 @@ async fn run(
             let schema = crate::config::schema(&types_of(&config)?);
             Ok(print(format_args!("{schema:#}\n"))?)
         }
-        Command::Plugins { command: None } => plugins::list(&config),
-        Command::Plugins { command: Some(args::PluginsCommand::Inspect { file }) } => plugins::inspect(&file),
-        Command::Plugins { command: Some(args::PluginsCommand::Test(arguments)) } => {
-            plugins::test(&config, &arguments, recorder)
-        }
+        Command::Plugins { command } => plugins::run(&config, command, recorder),
+        Command::NewPlugin(arguments) => new_plugin::run(&config, &arguments),
         Command::Header(arguments) => header::run(&start(&config).await?, arguments).await,
         Command::Call(arguments) => call::run(&start(&config).await?, arguments).await,
         Command::Serve(arguments) => {

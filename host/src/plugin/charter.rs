@@ -1,7 +1,8 @@
 //! What a host hands to a process that it started for a plugin: the judged bytes, and what it may do.
 //!
-//! It crosses the stream before the first line of the protocol: its length (four bytes, big-endian) together with the
-//! descriptor of the bytes, then as many bytes of JSON.
+//! It crosses the stream before the first line of the protocol: its length (four bytes, big-endian) together with two
+//! descriptors, of the bytes and of a pipe whose other end is closed when the process is to end, then as many bytes of
+//! JSON.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -50,8 +51,11 @@ pub(super) enum Work {
     Library {
         version: String,
         description: String,
-        /// It needs more libraries than the C library's.
-        libraries: bool,
+        /// The system's own libraries that it needs: those are not the plugin's code, and are loaded before the sandbox
+        /// closes.
+        system_libraries: Vec<String>,
+        /// It needs others too.
+        more_libraries: bool,
     },
     /// A program to become.
     Program,
@@ -82,13 +86,13 @@ impl Rights {
 }
 
 impl Charter {
-    /// Hands it over, with the judged bytes.
-    pub(super) fn send(&self, stream: impl AsFd, judged: impl AsFd) -> io::Result<()> {
+    /// Hands it over, with the judged bytes and the lifeline.
+    pub(super) fn send(&self, stream: impl AsFd, judged: impl AsFd, lifeline: impl AsFd) -> io::Result<()> {
         let stream = stream.as_fd();
         let json = serde_json::to_vec(self)?;
         let length = u32::try_from(json.len()).unwrap_or(u32::MAX).to_be_bytes();
-        let descriptors = [judged.as_fd()];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let descriptors = [judged.as_fd(), lifeline.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         control.push(SendAncillaryMessage::ScmRights(&descriptors));
         // The stream is empty: it takes this much at once.
@@ -100,16 +104,16 @@ impl Charter {
     }
 
     /// Takes it, on the other side; `None` if the descriptor is not such a stream.
-    pub(super) fn receive(stream: impl AsFd) -> Option<(Self, OwnedFd)> {
+    pub(super) fn receive(stream: impl AsFd) -> Option<(Self, OwnedFd, OwnedFd)> {
         let stream = stream.as_fd();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut length = [0; 4];
         let flags = RecvFlags::CMSG_CLOEXEC;
         let got =
             rustix::net::recvmsg(stream, &mut [IoSliceMut::new(&mut length)], &mut control, flags).ok()?;
-        let judged = control.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        let (judged, lifeline) = control.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next().zip(descriptors.next()),
             _ => None,
         })?;
         let length = usize::try_from(u32::from_be_bytes(length)).ok()?;
@@ -125,7 +129,7 @@ impl Charter {
             }
             filled += got;
         }
-        Some((serde_json::from_slice(&json).ok()?, judged))
+        Some((serde_json::from_slice(&json).ok()?, judged, lifeline))
     }
 }
 
@@ -153,9 +157,10 @@ mod tests {
             filter: true,
             spin: 50,
         };
-        charter.send(&host, sealed(b"judged", Use::Library).unwrap()).unwrap();
+        let judged = sealed(b"judged", Use::Library).unwrap();
+        charter.send(&host, judged, std::io::stderr()).unwrap();
         rustix::io::write(&host, b"{}\n").unwrap();
-        let (taken, judged) = Charter::receive(&worker).unwrap();
+        let (taken, judged, _) = Charter::receive(&worker).unwrap();
         assert_eq!(taken, charter);
         let mut bytes = vec![0; 6];
         rustix::io::pread(&judged, &mut bytes, 0).unwrap();

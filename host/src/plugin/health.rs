@@ -82,6 +82,8 @@ pub struct PluginStatus {
     pub failures: Vec<(Cause, u64)>,
     /// How many calls failed at once because it was quarantined.
     pub refused: u64,
+    /// How many of its calls were given up and have not returned yet.
+    pub stuck: usize,
     /// Its last failure.
     pub last_failure: Option<LastFailure>,
 }
@@ -204,6 +206,7 @@ impl Health {
             starts: state.starts,
             failures: counted.filter(|(_, count)| *count > 0).collect(),
             refused: state.refused,
+            stuck: 0,
             last_failure: state.last.as_ref().map(|(at, cause, words)| LastFailure {
                 cause: *cause,
                 words: words.clone(),
@@ -273,6 +276,7 @@ impl PluginStatus {
             starts: 0,
             failures: Vec::new(),
             refused: 0,
+            stuck: 0,
             last_failure: None,
         }
     }

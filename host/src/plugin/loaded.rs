@@ -10,6 +10,7 @@ use super::judge::{FileKind, Judged, PluginFile};
 use super::process::Process;
 use super::refusal::{Reason, Refusal};
 use super::settings::{Isolation, PluginSettings, Right};
+use super::trust::Evidence;
 use crate::instance::{Blocking, Instance};
 
 /// A plugin file that runs, in whichever home.
@@ -72,7 +73,7 @@ impl Plugin {
                     .into())
             }
             (Isolation::Process | Isolation::BestEffort, _) => {
-                let (process, about, manifests) = Process::start(judged, settings)?;
+                let (process, about, manifests) = Process::start(judged, settings, shelf)?;
                 Ok((Home::Process(process), about, manifests))
             }
         }
@@ -91,6 +92,11 @@ impl Plugin {
     /// The SHA-256 of the bytes that run.
     pub const fn sha256(&self) -> &[u8; 32] {
         self.file.sha256()
+    }
+
+    /// What speaks for the file: where its digest stands, and who signed it.
+    pub const fn evidence(&self) -> Evidence {
+        self.file.evidence()
     }
 
     /// What it says of itself.
@@ -116,7 +122,7 @@ impl Plugin {
     /// How it is: whether its calls go on, and what it failed with.
     pub fn status(&self) -> PluginStatus {
         match &self.home {
-            Home::InProcess(_) => PluginStatus::well(),
+            Home::InProcess(library) => library.status(),
             Home::Process(process) => process.status(),
         }
     }

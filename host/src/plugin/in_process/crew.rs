@@ -13,6 +13,7 @@ use tracing::{Dispatch, Span, dispatcher};
 use super::call::{Answer, Call, Slot, look_for};
 use super::inside::PluginId;
 use super::overseer::SignWatch;
+use crate::plugin::health::{Cause, Condition, LastFailure, PluginStatus};
 
 /// How many threads a plugin may have. Those in which its calls are stuck are among them.
 pub(super) const MOST_THREADS: usize = 4;
@@ -127,6 +128,28 @@ impl Crew {
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.0
+    }
+
+    /// How the plugin is. Without a process of its own it backs off from nothing: while some of its calls are stuck, the
+    /// others go on.
+    pub(super) fn status(&self, now: Instant) -> PluginStatus {
+        let state = self.0.lock();
+        let stuck = state.stuck();
+        let signing_stuck = self.0.signs.is_stuck();
+        let mut status = PluginStatus::well();
+        if signing_stuck || stuck == MOST_THREADS {
+            status.condition = Condition::Quarantined;
+        }
+        status.stuck = stuck + usize::from(signing_stuck);
+        status.refused = state.refused + self.0.signs.refused();
+        status.failures =
+            [(Cause::Stuck, state.given_up)].into_iter().filter(|(_, count)| *count > 0).collect();
+        status.last_failure = state.last.as_ref().map(|(at, words)| LastFailure {
+            cause: Cause::Stuck,
+            words: words.clone(),
+            ago: now.saturating_duration_since(*at),
+        });
+        status
     }
 
     /// Runs something of the plugin's on one of its threads, in the caller's span.

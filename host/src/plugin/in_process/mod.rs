@@ -5,6 +5,7 @@
 
 mod call;
 mod crew;
+mod exit_guard;
 mod inside;
 mod instance;
 mod layout;
@@ -13,17 +14,22 @@ mod load;
 mod overseer;
 mod profile;
 mod shelf;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use countersign::{Error, Manifest};
 use serde_json::Value;
 
+pub(crate) use self::exit_guard::{Meant, end_is_meant};
 use self::instance::Hosted;
 pub(super) use self::load::{agree, load_sealed};
 pub(super) use self::profile::{create, manifests};
 use self::shelf::Loaded;
 pub use self::shelf::Shelf;
+use super::health::PluginStatus;
 use super::judge::{Judged, PluginNote};
 use super::refusal::Reason;
 use crate::instance::Instance;
@@ -38,8 +44,14 @@ impl InProcess {
         note: &PluginNote,
         shelf: &Shelf,
     ) -> Result<(Self, Vec<Manifest>), Reason> {
+        exit_guard::stand();
         let (library, manifests) = load::load(judged, note, shelf)?;
         Ok((Self(library), manifests))
+    }
+
+    /// How it is.
+    pub(super) fn status(&self) -> PluginStatus {
+        self.0.crew.status(Instant::now())
     }
 
     /// Makes an instance of a type from its settings.

@@ -31,6 +31,18 @@ pub(super) struct SignWatch {
     refused: AtomicU64,
 }
 
+impl SignWatch {
+    /// Whether a signature is stuck.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == STUCK
+    }
+
+    /// How many signatures were refused because one was stuck.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
+
 impl Shared {
     /// This thread goes in to sign: one load and one store, unless something is out of the ordinary.
     #[inline]
@@ -57,16 +69,6 @@ impl Shared {
         // Stuck stays stuck, if that was found out just now.
         let _ = self.signs.state.compare_exchange(UNWATCHED, watched, Ordering::Relaxed, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// Whether a signature is stuck.
-    pub(super) fn is_signing_stuck(&self) -> bool {
-        self.signs.state.load(Ordering::Relaxed) == STUCK
-    }
-
-    /// How many signatures were refused because one was stuck.
-    pub(super) fn refused_signatures(&self) -> u64 {
-        self.signs.refused.load(Ordering::Relaxed)
     }
 
     /// Starts to watch, unless somebody does.

@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use countersign::protocol::frame::{Forget, FromPlugin, PluginHello, SignRequest};
 use countersign::protocol::{Resume, Start, Step};
-use countersign::{Credential, Error, Inputs, Manifest, Placement, RequestHead, SignContext};
+use countersign::{Credential, Error, Inputs, Placement, RequestHead, SignContext};
 use serde_json::Value;
 
 use super::message::{self, Question};
-use super::supervisor::{For, Running, Supervisor};
+use super::supervisor::{For, Running, Said, Supervisor};
 use crate::instance::{AwaySigner, BoxFuture, Conversation, Instance, Signing};
 use crate::plugin::loaded::About;
 use crate::plugin::refusal::Reason;
@@ -378,7 +378,7 @@ impl Drop for Signer {
 ///
 /// # Errors
 /// Why there is none, as words whose subject is the plugin's file.
-pub(super) async fn types(supervisor: &Arc<Supervisor>) -> Result<(About, Vec<Manifest>), Reason> {
+pub(super) async fn types(supervisor: &Arc<Supervisor>) -> Result<Said, Reason> {
     let failed = |error: Error| -> Reason { supervisor.words_of(&error).to_owned().into() };
     let question = Question::manifest().map_err(failed)?;
     let running = supervisor.process(For::Operator).await.map_err(failed)?;
@@ -392,5 +392,7 @@ pub(super) async fn types(supervisor: &Arc<Supervisor>) -> Result<(About, Vec<Ma
     };
     manifests.sort_by(|one, other| one.name.cmp(&other.name));
     let PluginHello { name, version, description, .. } = running.hello.clone();
-    Ok((About { name, version, description }, manifests))
+    let said = Said { about: About { name, version, description }, manifests };
+    supervisor.says(said.clone());
+    Ok(said)
 }

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::home::{End, Running, Started, Starter};
@@ -59,7 +60,8 @@ impl Launch {
                 let work = Work::Library {
                     version: note.version.clone(),
                     description: note.description.clone(),
-                    libraries: !settings.allow_libraries.is_empty(),
+                    system_libraries: judged.system_libraries()?.into_iter().map(str::to_owned).collect(),
+                    more_libraries: !settings.allow_libraries.is_empty(),
                 };
                 (work, Use::Library, note.name.clone())
             }
@@ -94,7 +96,8 @@ impl Launch {
     /// Starts one. It does not wait until the process is ready.
     fn try_start(&self) -> io::Result<Child> {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        self.charter.send(&ours, &self.judged)?;
+        let (its_lifeline, lifeline) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        self.charter.send(&ours, &self.judged, its_lifeline)?;
         rustix::io::ioctl_fionbio(&ours, true)?;
         let mut command = Command::new(&self.program);
         command
@@ -105,7 +108,7 @@ impl Launch {
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         let (process, tail) = keeper::spawn(command)?;
-        Ok(Child { stream: ours, process, tail, ended: None })
+        Ok(Child { stream: ours, process, tail, ended: None, _lifeline: lifeline })
     }
 }
 
@@ -116,6 +119,8 @@ pub(in crate::plugin) struct Child {
     process: process::Child,
     tail: Tail,
     ended: Option<ExitStatus>,
+    /// When it is closed, the kernel kills what a program started.
+    _lifeline: OwnedFd,
 }
 
 impl Child {
@@ -300,7 +305,14 @@ mod tests {
         std::fs::write(folder.path().join(file), bytes).unwrap();
         let place = crate::plugin::judge::Place::open(folder.path()).unwrap();
         let settings = PluginSettings { isolation: Isolation::Process, ..PluginSettings::default() };
-        let judged = crate::plugin::judge::judge(&place, file.as_ref(), &settings).unwrap();
+        let judged = crate::plugin::judge::judge(
+            &place,
+            file.as_ref(),
+            file,
+            &settings,
+            &crate::plugin::Lock::default(),
+        )
+        .unwrap();
         Launch::new(&judged, &settings).unwrap()
     }
 

@@ -7,6 +7,7 @@ mod home;
 mod inbox;
 mod instance;
 mod keeper;
+mod kept;
 mod launch;
 mod link;
 mod lost;
@@ -27,11 +28,12 @@ use serde_json::Value;
 
 use self::home::Starter;
 use self::instance::Remote;
+pub(super) use self::kept::Kept;
 use self::launch::Launch;
 pub use self::program::set_worker_program;
-use self::supervisor::{Limits, Supervisor};
+use self::supervisor::{Limits, Said, Supervisor};
 use super::health::PluginStatus;
-use super::in_process::agree;
+use super::in_process::{Shelf, agree};
 use super::judge::{FileKind, Judged};
 use super::loaded::About;
 use super::refusal::Reason;
@@ -42,16 +44,24 @@ use crate::instance::{Instance, wait};
 pub(super) struct Process(Arc<Supervisor>);
 
 impl Process {
-    /// Starts it, and asks for its types.
+    /// Starts it, unless it runs already, and asks for its types.
     pub(super) fn start(
         judged: &Judged,
         settings: &PluginSettings,
+        shelf: &Shelf,
     ) -> Result<(Self, About, Vec<Manifest>), Reason> {
         let launch = Launch::new(judged, settings)?;
+        if let Some(supervisor) = shelf.processes.find(judged, settings)
+            && let Some(said) = supervisor.said()
+        {
+            let Said { about, manifests } = said.clone();
+            return Ok((Self(supervisor), about, manifests));
+        }
         let started = Self::start_by(launch.name().to_owned(), Box::new(launch), Limits::USUAL)?;
         if let FileKind::Library(note) = judged.file.kind() {
             agree(note, &started.2)?;
         }
+        shelf.processes.keep(judged, settings, &started.0.0);
         Ok(started)
     }
 
@@ -62,7 +72,7 @@ impl Process {
         limits: Limits,
     ) -> Result<(Self, About, Vec<Manifest>), Reason> {
         let supervisor = Supervisor::new(name, starter, limits);
-        let (about, manifests) = wait(instance::types(&supervisor))?;
+        let Said { about, manifests } = wait(instance::types(&supervisor))?;
         Ok((Self(supervisor), about, manifests))
     }
 

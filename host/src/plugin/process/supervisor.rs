@@ -1,9 +1,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use countersign::Error;
 use countersign::protocol::frame::{FromPlugin, PluginHello, VERSION};
+use countersign::{Error, Manifest};
 use tokio::sync::watch;
 
 use super::home::Starter;
@@ -12,6 +12,7 @@ use super::lost::Lost;
 use super::message;
 use super::reader::Reader;
 use crate::plugin::health::{Admission, Cause, Health, PluginStatus};
+use crate::plugin::loaded::About;
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,15 @@ pub(super) struct Supervisor {
     health: Arc<Health>,
     numbers: AtomicU64,
     current: Mutex<Current>,
+    said: OnceLock<Said>,
+}
+
+/// What a plugin says of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Said {
+    pub(super) about: About,
+    /// Sorted by name.
+    pub(super) manifests: Vec<Manifest>,
 }
 
 enum Current {
@@ -70,7 +80,18 @@ impl Supervisor {
             limits,
             numbers: AtomicU64::new(1),
             current: Mutex::new(Current::None),
+            said: OnceLock::new(),
         })
+    }
+
+    /// What the plugin said of itself, if it has.
+    pub(super) fn said(&self) -> Option<&Said> {
+        self.said.get()
+    }
+
+    /// Takes note of what the plugin says of itself.
+    pub(super) fn says(&self, said: Said) {
+        let _ = self.said.set(said);
     }
 
     pub(super) const fn limits(&self) -> &Limits {

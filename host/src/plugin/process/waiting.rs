@@ -127,11 +127,19 @@ impl Waiting {
 
     /// When [`expire`](Waiting::expire) has something to do next.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let late = |question: &Question| match question.waiter {
-            Waiter::Looking | Waiter::Parked(_) => question.asked + question.limit,
-            _ => question.asked.max(self.last_answer) + question.limit,
-        };
-        self.open.values().filter(|question| question.owed).map(late).min()
+        let owed = || self.open.values().filter(|question| question.owed);
+        let told = owed().filter(|question| question.is_waited_for()).map(|it| it.asked + it.limit);
+        let passed_over = owed().map(|question| question.asked + question.limit * PATIENCE);
+        told.chain(passed_over).chain(self.stuck_at().map(|(at, _)| at)).min()
+    }
+
+    /// When the process is stuck if it answers nothing until then, and how long it has had by then.
+    ///
+    /// Processes answer in order, as a rule: it works on the oldest, and has done so since its last answer.
+    fn stuck_at(&self) -> Option<(Instant, Duration)> {
+        let owed = self.open.values().filter(|question| question.owed);
+        let oldest = owed.min_by_key(|question| question.asked)?;
+        Some((oldest.asked.max(self.last_answer) + oldest.limit, oldest.limit))
     }
 
     /// Tells those who waited as long as they may, and returns whom to wake.
@@ -139,21 +147,15 @@ impl Waiting {
     /// # Errors
     /// The process does not answer at all, or has owed an answer for very long: it is to be ended.
     pub(super) fn expire(&mut self, now: Instant) -> Result<Vec<Waker>, Stuck> {
-        let owed = || self.open.values().filter(|question| question.owed);
-        // Processes answer in order, as a rule: it works on the oldest, and has done so since its last answer.
-        let oldest = owed().min_by_key(|question| question.asked);
-        if let Some(oldest) = oldest
-            && now >= oldest.asked.max(self.last_answer) + oldest.limit
-        {
-            return Err(Stuck(oldest.limit));
+        if let Some((_, limit)) = self.stuck_at().filter(|(at, _)| now >= *at) {
+            return Err(Stuck(limit));
         }
-        if let Some(forgotten) = owed().find(|question| now >= question.asked + question.limit * PATIENCE) {
+        let mut owed = self.open.values().filter(|question| question.owed);
+        if let Some(forgotten) = owed.find(|question| now >= question.asked + question.limit * PATIENCE) {
             return Err(Stuck(forgotten.limit * PATIENCE));
         }
         let late = self.open.values_mut().filter(|question| {
-            question.owed
-                && now >= question.asked + question.limit
-                && matches!(question.waiter, Waiter::Looking | Waiter::Parked(_))
+            question.owed && now >= question.asked + question.limit && question.is_waited_for()
         });
         Ok(late.filter_map(|question| question.tell(Err(Lost::overdue(question.limit)))).collect())
     }
@@ -163,7 +165,7 @@ impl Waiting {
         let mut wakers = Vec::new();
         self.open.retain(|_, question| {
             question.owed = false;
-            if matches!(question.waiter, Waiter::Looking | Waiter::Parked(_)) {
+            if question.is_waited_for() {
                 wakers.extend(question.tell(Err(lost(question.unsent))));
             }
             !matches!(question.waiter, Waiter::Gone)
@@ -173,6 +175,10 @@ impl Waiting {
 }
 
 impl Question {
+    const fn is_waited_for(&self) -> bool {
+        matches!(self.waiter, Waiter::Looking | Waiter::Parked(_))
+    }
+
     fn tell(&mut self, reply: Result<FromPlugin, Lost>) -> Option<Waker> {
         match std::mem::replace(&mut self.waiter, Waiter::Told(Box::new(reply))) {
             Waiter::Parked(waker) => Some(waker),
@@ -245,6 +251,15 @@ mod tests {
         assert_eq!(waiting.next_deadline(), Some(now + LIMIT / 2 + LIMIT));
         assert!(waiting.answer(2, ready(2), now + LIMIT).unwrap().is_none(), "too late, and yet no break");
         assert_eq!(waiting.len(), 0);
+    }
+
+    #[test]
+    fn a_deadline_that_is_over_is_not_waited_for_again() {
+        let (mut waiting, now) = asked(&[]);
+        waiting.ask(1, LIMIT * 5, false, now);
+        waiting.ask(2, LIMIT, false, now + TICK);
+        waiting.give_up(2);
+        assert_eq!(waiting.next_deadline(), Some(now + LIMIT * 5), "the first is worked on for so long");
     }
 
     #[test]

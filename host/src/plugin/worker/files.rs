@@ -43,7 +43,7 @@ pub(super) fn restrict(charter: &Charter) -> Result<bool, RulesetError> {
     let mut rules = ruleset(charter)?;
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     match charter.work {
-        Work::Library { libraries: true, .. } => rules = allow(rules, &LIBRARIES, read)?,
+        Work::Library { more_libraries: true, .. } => rules = allow(rules, &LIBRARIES, read)?,
         Work::Library { .. } => {}
         Work::Program => {
             rules = allow(rules, &PROGRAMS, read | AccessFs::Execute)?;

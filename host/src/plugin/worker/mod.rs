@@ -14,7 +14,7 @@ mod sandbox;
 pub(super) mod sys;
 mod talk;
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub(super) fn is_asked() -> bool {
 /// The life of a worker; its exit status.
 fn work() -> i32 {
     let stream = rustix::stdio::stdin();
-    let Some((charter, judged)) = Charter::receive(stream) else {
+    let Some((charter, judged, lifeline)) = Charter::receive(stream) else {
         let words =
             b"countersign: this is how a host starts the process of a plugin; it is of no other use\n";
         let _ = rustix::io::write(rustix::stdio::stderr(), words);
@@ -71,9 +71,9 @@ fn work() -> i32 {
         return 3;
     }
     let output = Arc::new(Output::new(charter.spin));
-    let outcome = enter(&charter, judged).and_then(|judged| match charter.work {
+    let outcome = enter(&charter, judged, lifeline).and_then(|judged| match charter.work {
         Work::Library { .. } => module::load(&charter, judged, &output),
-        Work::Program => Err(become_program(&judged)),
+        Work::Program => Err(become_program(&charter.name, &judged)),
     });
     // Why there is no plugin is said to whoever asks for its types.
     let source = outcome.unwrap_or_else(Source::None);
@@ -81,7 +81,7 @@ fn work() -> i32 {
 }
 
 /// Closes what is not its own, and the sandbox around itself.
-fn enter(charter: &Charter, judged: OwnedFd) -> Result<OwnedFd, Reason> {
+fn enter(charter: &Charter, judged: OwnedFd, lifeline: OwnedFd) -> Result<OwnedFd, Reason> {
     if charter.host_version != env!("CARGO_PKG_VERSION") {
         return Err(format!(
             "cannot be run by the worker program, which is version {} and not {}; install the host's own one",
@@ -92,20 +92,33 @@ fn enter(charter: &Charter, judged: OwnedFd) -> Result<OwnedFd, Reason> {
     }
     let failed =
         |error: std::io::Error| -> Reason { format!("cannot be sandboxed: {}", error.kind()).into() };
-    let judged = sys::keep_only(judged).map_err(failed)?;
+    let (judged, lifeline) = sys::keep_only(judged, lifeline).map_err(failed)?;
     let _ = rustix::thread::set_name(&c_name(&charter.name));
     // A session of its own: no terminal, and one blow ends it with all that it started.
     let _ = rustix::process::setsid();
     let _ = rustix::process::chdir("/");
-    if charter.work == Work::Program {
-        rustix::stdio::dup2_stdout(rustix::stdio::stdin()).map_err(|errno| failed(errno.into()))?;
+    match &charter.work {
+        Work::Library { system_libraries, .. } => {
+            for library in system_libraries {
+                // What is missing, the plugin's own loading will say.
+                let _ = sys::load_system_library(library);
+            }
+            drop(lifeline);
+        }
+        Work::Program => {
+            rustix::stdio::dup2_stdout(rustix::stdio::stdin()).map_err(|errno| failed(errno.into()))?;
+            sys::die_together_at_the_end_of(&lifeline).map_err(failed)?;
+            // The program holds it, and never knows.
+            let _ = lifeline.into_raw_fd();
+        }
     }
     sandbox::enter(charter)?;
     Ok(judged)
 }
 
-fn become_program(judged: &OwnedFd) -> Reason {
+fn become_program(name: &str, judged: &OwnedFd) -> Reason {
     let error = Command::new(format!("/proc/self/fd/{}", judged.as_raw_fd()))
+        .arg0(name)
         .env_clear()
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LANG", "C.UTF-8")

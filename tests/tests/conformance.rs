@@ -112,7 +112,7 @@ fn what_is_crooked_is_named_and_the_status_is_1() {
         test(&folder, &built::plugin("countersign-fixture-faults"), &["--isolation", "in-process"]);
     let failures = failures(&report);
     assert_eq!(code, 1);
-    for check in ["acquired", "never-internal", "settings-described"] {
+    for check in ["acquired", "never-internal", "schema-closed"] {
         assert!(
             failures.iter().any(|failure| failure.starts_with(&format!("\"{check}\""))),
             "{check}: {failures:#?}"

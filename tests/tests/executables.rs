@@ -1,7 +1,6 @@
 //! Plugins that are programs, spoken to over pipes with nothing in between: the examples of the book say, message for message,
 //! what the types in Rust say.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -79,7 +78,7 @@ impl TypeSource for OfPlugin {
 fn in_rust(package: &str) -> Respondent<OfPlugin> {
     let folder = Folder::new().with_plugins(&[package]);
     let default = PluginSettings { isolation: Isolation::InProcess, ..PluginSettings::default() };
-    let settings = FolderSettings { default, plugins: BTreeMap::new() };
+    let settings = FolderSettings { default, ..FolderSettings::default() };
     let mut loaded = load_folder(&folder.path().join("plugins"), &settings, &[]);
     assert_eq!(loaded.refusals, []);
     let hello = PluginHello {
@@ -294,7 +293,7 @@ fn a_program_in_rust_speaks_for_all_its_types_and_tells_its_log() {
         .iter()
         .map(|known| known["type"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["api-key", "basic", "bearer", "jwt-bearer", "oauth2"]);
+    assert_eq!(names, ["api-key", "aws-sigv4", "basic", "bearer", "jwt-bearer", "oauth2"]);
     talk.say(&create(2, 1, "basic", &json!({ "username": "Aladdin", "password": "open sesame" })));
     assert_eq!(talk.hear()["created"]["id"], 2);
     talk.say(&start(3, 1, 1, None));

@@ -75,6 +75,7 @@ fn work() -> i32 {
         Work::Library { .. } => module::load(&charter, judged, &output),
         Work::Program => Err(become_program(&charter.name, &judged)),
     });
+    sys::forget_the_start();
     // Why there is no plugin is said to whoever asks for its types.
     let source = outcome.unwrap_or_else(Source::None);
     i32::from(talk::answer(Respondent::new(hello(&charter), source), &output).is_err())

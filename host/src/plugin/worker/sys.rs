@@ -32,6 +32,37 @@ pub(super) fn load_system_library(name: &str) -> Result<(), libloading::Error> {
     Ok(())
 }
 
+/// Gives back the pages of the program's own file that only the start needed, two thirds of a worker's memory: a page
+/// that is wanted after all is mapped again from the page cache, where the host has it too.
+pub(super) fn forget_the_start() {
+    extern "C" fn of_object(
+        object: *mut libc::dl_phdr_info,
+        _: libc::size_t,
+        _: *mut libc::c_void,
+    ) -> libc::c_int {
+        // SAFETY: the loader lends a description of a loaded object, whose headers live as long as it is loaded.
+        let object = unsafe { &*object };
+        // SAFETY: as above.
+        let segments = unsafe { std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
+        let never_written = |segment: &&libc::Elf64_Phdr| {
+            segment.p_type == libc::PT_LOAD && segment.p_flags & libc::PF_W == 0
+        };
+        for segment in segments.iter().filter(never_written) {
+            let start = object.dlpi_addr + segment.p_vaddr;
+            // Whole pages only; the first one's beginning belongs to it, too.
+            let page = start & !0xfff;
+            let length = usize::try_from(segment.p_memsz + (start - page)).unwrap_or(0);
+            // SAFETY: a segment that cannot be written has the same bytes in memory and in its file, so that what is
+            // given back comes back as it was.
+            unsafe { libc::madvise(page as *mut libc::c_void, length, libc::MADV_DONTNEED) };
+        }
+        // The first object is the program itself; there it ends.
+        1
+    }
+    // SAFETY: the callback is of the type that is called for, and needs no data.
+    unsafe { libc::dl_iterate_phdr(Some(of_object), std::ptr::null_mut()) };
+}
+
 /// Has the kernel kill this process's group when the host is gone, and with it the other end of this pipe: whatever a
 /// plugin started, for the signal at a parent's death reaches the plugin only.
 ///

@@ -11,6 +11,7 @@ pub mod cache;
 pub mod cli;
 mod client;
 pub mod config;
+pub mod conformance;
 pub mod connector;
 mod drive;
 mod error;

@@ -7,14 +7,16 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The packages that are built as plugin files, and the features that make them ones.
-const PLUGINS: [(&str, &[&str]); 9] = [
+const PLUGINS: [(&str, &[&str]); 11] = [
     ("countersign-api-key", &["--features", "plugin"]),
+    ("countersign-aws-sigv4", &["--features", "plugin"]),
     ("countersign-basic", &["--features", "plugin"]),
     ("countersign-bearer", &["--features", "plugin"]),
     ("countersign-jwt-bearer", &["--features", "plugin"]),
     ("countersign-oauth2", &["--features", "plugin"]),
     ("acme-hmac", &[]),
     ("acme-login", &[]),
+    ("acme-cookbook", &[]),
     ("countersign-fixture-escapes", &[]),
     ("countersign-fixture-harms", &[]),
 ];
@@ -27,6 +29,22 @@ pub fn plugin(package: &str) -> PathBuf {
         None => build_plugins(),
     });
     let file = folder.join(format!("lib{}.so", package.replace('-', "_")));
+    assert!(file.exists(), "{} is missing: run `tests/run --only plugins`", file.display());
+    file
+}
+
+/// The executable plugin of a package.
+pub fn executable(package: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| match std::env::var_os("COUNTERSIGN_TEST_PLUGINS") {
+        Some(folder) => folder.into(),
+        None => {
+            let _one_at_a_time = lock("program");
+            cargo(&["build", "-p", package]);
+            target().join("debug")
+        }
+    });
+    let file = folder.join(package);
     assert!(file.exists(), "{} is missing: run `tests/run --only plugins`", file.display());
     file
 }
@@ -94,7 +112,7 @@ fn cargo(arguments: &[&str]) {
 }
 
 /// Where cargo builds: the test's own executable is in `debug/deps/` there.
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).unwrap().to_owned()
 }

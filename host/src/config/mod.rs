@@ -34,6 +34,7 @@ pub use finding::{Finding, Findings, Severity};
 pub use http::HttpConfig;
 pub use listen::Listen;
 pub(crate) use name::nearest;
+pub(crate) use plugins::KEYS as PLUGINS_KEYS;
 pub use plugins::{PluginConfig, PluginsConfig, plugin_name};
 pub use profile::ProfileConfig;
 pub(crate) use reader::io_words;

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::in_process::Shelf;
-use super::judge::{FileKind, Judged, Place, is_library, judge};
+use super::judge::{FileKind, Judged, Place, PluginFile, is_library, judge};
 use super::loaded::Plugin;
 use super::refusal::Refusal;
 use super::settings::{FolderSettings, PluginSettings};
@@ -35,7 +35,7 @@ pub fn load_folder(dir: &Path, settings: &FolderSettings, built_in: &[&str]) -> 
 }
 
 pub(super) fn load(dir: &Path, settings: &FolderSettings, built_in: &[&str], shelf: &Shelf) -> Folder {
-    let (judged, mut refusals) = judge_folder(dir, settings, built_in);
+    let (judged, mut refusals) = judge_all(dir, settings, built_in);
     let mut plugins = Vec::new();
     // A fatal finding means that the host will not start: then nothing shall have run.
     if !refusals.iter().any(Refusal::is_fatal) {
@@ -50,14 +50,33 @@ pub(super) fn load(dir: &Path, settings: &FolderSettings, built_in: &[&str], she
     Folder { plugins, refusals }
 }
 
+/// What came of judging a plugins folder.
+#[derive(Debug, Default)]
+pub struct JudgedFolder {
+    /// What may be loaded, by plugin name, sorted by file name.
+    pub files: Vec<(String, PluginFile)>,
+    /// Why the other files may not.
+    pub refusals: Vec<Refusal>,
+}
+
+/// As [`load_folder`], but nothing is executed.
+pub fn judge_folder(dir: &Path, settings: &FolderSettings, built_in: &[&str]) -> JudgedFolder {
+    let (judged, refusals) = judge_all(dir, settings, built_in);
+    let named = |judged: Judged| {
+        let name = name_of(&judged.file.path).unwrap_or_default();
+        (name, judged.file)
+    };
+    JudgedFolder { files: judged.into_iter().map(|(_, judged)| named(judged)).collect(), refusals }
+}
+
 /// Judges a whole folder without executing anything: what may be loaded, and what may not.
-fn judge_folder(
+fn judge_all(
     dir: &Path,
     settings: &FolderSettings,
     built_in: &[&str],
 ) -> (Vec<(PluginSettings, Judged)>, Vec<Refusal>) {
     let (mut passed, mut refusals) = (Vec::new(), Vec::new());
-    let default = &settings.default;
+    let (default, lock) = (&settings.default, &settings.lock);
     let mut settings: BTreeMap<String, PluginSettings> =
         settings.plugins.iter().map(|(name, settings)| (name.replace('_', "-"), settings.clone())).collect();
     let names = Place::open(dir).and_then(|place| Ok((place.names()?, place)));
@@ -67,7 +86,8 @@ fn judge_folder(
     };
     let mut seen = Vec::new();
     for file in names {
-        let plugin = is_library(Path::new(&file)) || place.is_executable(&file);
+        let signature = Path::new(&file).extension().is_some_and(|extension| extension == "minisig");
+        let plugin = !signature && (is_library(Path::new(&file)) || place.is_executable(&file));
         let Some(name) = plugin_name(&file).filter(|_| plugin) else {
             tracing::debug!(
                 file = %place.path_of(&file).display(),
@@ -76,8 +96,9 @@ fn judge_folder(
             continue;
         };
         let settings = settings.get(&name).unwrap_or(default).clone();
+        let judged = judge(&place, &file, &name, &settings, lock);
         seen.push(name);
-        match judge(&place, &file, &settings) {
+        match judged {
             Ok(judged) => passed.push((settings, judged)),
             Err(refusal) => refusals.push(if settings.required { refusal.fatal() } else { refusal }),
         }
@@ -89,8 +110,22 @@ fn judge_folder(
             format!("has no file for `[plugins.{name}]`; the name is the file's, without `lib` and `.so`");
         Refusal::new(dir, reason).fatal()
     }));
+    // Whoever took a file away may not have meant it; what is left is as good as it was.
+    refusals
+        .extend(lock.plugins().filter(|(name, _)| !seen.iter().any(|seen| seen == name)).map(|(name, _)| {
+        let reason = format!(
+            "pins `{name}`, of which there is no file in {}; put it back, or run `countersign plugins lock`",
+            dir.display()
+        );
+        Refusal::new(lock.path(), reason)
+    }));
     refusals.extend(brought_twice(&passed, built_in));
     (passed, refusals)
+}
+
+/// The plugin's name that a file's has.
+pub(crate) fn name_of(file: &Path) -> Option<String> {
+    file.file_name().and_then(plugin_name)
 }
 
 /// `libacme_login.so` is the plugin `acme-login`, and so are the executables `acme_login` and `acme-login.py`.

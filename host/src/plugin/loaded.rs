@@ -10,6 +10,7 @@ use super::judge::{FileKind, Judged, PluginFile};
 use super::process::Process;
 use super::refusal::{Reason, Refusal};
 use super::settings::{Isolation, PluginSettings, Right};
+use super::trust::Evidence;
 use crate::instance::{Blocking, Instance};
 
 /// A plugin file that runs, in whichever home.
@@ -91,6 +92,11 @@ impl Plugin {
     /// The SHA-256 of the bytes that run.
     pub const fn sha256(&self) -> &[u8; 32] {
         self.file.sha256()
+    }
+
+    /// What speaks for the file: where its digest stands, and who signed it.
+    pub const fn evidence(&self) -> Evidence {
+        self.file.evidence()
     }
 
     /// What it says of itself.

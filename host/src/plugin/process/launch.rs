@@ -305,7 +305,14 @@ mod tests {
         std::fs::write(folder.path().join(file), bytes).unwrap();
         let place = crate::plugin::judge::Place::open(folder.path()).unwrap();
         let settings = PluginSettings { isolation: Isolation::Process, ..PluginSettings::default() };
-        let judged = crate::plugin::judge::judge(&place, file.as_ref(), &settings).unwrap();
+        let judged = crate::plugin::judge::judge(
+            &place,
+            file.as_ref(),
+            file,
+            &settings,
+            &crate::plugin::Lock::default(),
+        )
+        .unwrap();
         Launch::new(&judged, &settings).unwrap()
     }
 

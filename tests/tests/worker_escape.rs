@@ -57,12 +57,13 @@ impl Outside {
 
 impl Drop for Outside {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
         let left: Vec<_> =
             fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        if !std::thread::panicking() {
-            assert_eq!(left, ["secret"], "nothing was made");
-            assert_eq!(fs::read(self.file()).unwrap(), b"s", "nothing was written");
-        }
+        assert_eq!(left, ["secret"], "nothing was made");
+        assert_eq!(fs::read(self.file()).unwrap(), b"s", "nothing was written");
     }
 }
 
@@ -129,14 +130,6 @@ fn a_right_to_read_opens_that_file_and_nothing_else() {
         let outcomes = outcomes("acquire", &outside, &[Right::Read(allowed)]);
         assert_eq!(succeeded(&outcomes), harmless_and(&[&OPENING[..], &["read"]].concat()), "{outcomes:#?}");
     }
-}
-
-#[test]
-fn a_right_to_read_what_is_not_there_is_refused() {
-    let folder = Folder::new().with_plugins(&[LIBRARY]);
-    let right = Right::Read("/nowhere/at/all".into());
-    let loaded = load(&folder.path().join("plugins"), LIBRARY, settings(&[right]));
-    assert!(loaded.refusals[0].reason().contains("/nowhere/at/all"), "{:?}", loaded.refusals);
 }
 
 #[test]
@@ -269,6 +262,11 @@ fn what_was_started_for_plugins_ends_with_a_host_that_is_killed() {
     let mut processes = descendants(host);
     processes.retain(|process| ours.contains(&name(*process).as_str()));
     assert_eq!(processes.len(), ours.len(), "a library, a script, and what that started");
+    // A library that is stuck does not see the end of its stream.
+    for stopped in processes.iter().filter(|process| name(**process) == "acme-login") {
+        let stopped = rustix::process::Pid::from_raw(*stopped).unwrap();
+        rustix::process::kill_process(stopped, rustix::process::Signal::STOP).unwrap();
+    }
     serve.signal(rustix::process::Signal::KILL);
     serve.wait_for_end();
     let until = Instant::now() + Duration::from_secs(10);

@@ -19,22 +19,24 @@ impl Kernel {
 
     /// Whether a plugin may be run on it.
     pub(super) fn suffices(self, isolation: Isolation) -> Result<(), Reason> {
-        let missing = match (self.landlock, self.filter) {
-            (0, true) => "Landlock, which keeps it from files (Linux 5.13, with `landlock` in `lsm=`)",
-            (_, false) if self.landlock > 0 => {
-                "filters of system calls (seccomp), which keep it from all else"
-            }
-            (_, false) => "Landlock and filters of system calls (seccomp)",
-            _ => return Ok(()),
-        };
-        if isolation == Isolation::BestEffort {
-            return Ok(());
+        match self.missing() {
+            Some(missing) if isolation != Isolation::BestEffort => Err(format!(
+                "cannot be sandboxed: the kernel, or the container that this runs in, has no {missing}; mend that, or \
+                 set `isolation = \"best-effort\"` for this plugin if you trust it"
+            )
+            .into()),
+            _ => Ok(()),
         }
-        Err(format!(
-            "cannot be sandboxed: the kernel, or the container that this runs in, has no {missing}; mend that, or \
-             set `isolation = \"best-effort\"` for this plugin if you trust it"
-        )
-        .into())
+    }
+
+    /// What it cannot enforce.
+    pub(super) const fn missing(self) -> Option<&'static str> {
+        match (self.landlock, self.filter) {
+            (0, true) => Some("Landlock, which keeps it from files (Linux 5.13, with `landlock` in `lsm=`)"),
+            (0, false) => Some("Landlock and filters of system calls (seccomp)"),
+            (_, false) => Some("filters of system calls (seccomp), which keep it from all else"),
+            (_, true) => None,
+        }
     }
 }
 

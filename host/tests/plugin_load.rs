@@ -10,13 +10,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use countersign::testing::{Answer, ScriptedHost};
 use countersign::{ErrorKind, Profile, RequestHead, SignContext};
-use countersign_host::plugin::{Folder as Loaded, FolderSettings, load_folder};
+use countersign_host::plugin::{Folder as Loaded, FolderSettings, Isolation, PluginSettings, load_folder};
 use countersign_host::registry::{Home, Registry};
 use serde_json::{Value, json};
 use support::Folder;
 
 fn load(folder: &Folder) -> Loaded {
-    let loaded = load_folder(folder.path(), &FolderSettings::default(), &[]);
+    let default = PluginSettings { isolation: Isolation::InProcess, ..PluginSettings::default() };
+    let loaded = load_folder(folder.path(), &FolderSettings { default, ..FolderSettings::default() }, &[]);
     assert_eq!(loaded.refusals, [], "nothing is refused");
     loaded
 }

@@ -14,11 +14,13 @@ pub(super) fn list(config: &Path) -> Result<(), Failure> {
         let about = plugin.about();
         let types: Vec<&str> = plugin.manifests().iter().map(|manifest| manifest.name.as_str()).collect();
         print(format_args!(
-            "{}  {} {}  types: {}\n  sha256 {}\n",
+            "{}  {} {}  types: {}\n  runs {}: {}\n  sha256 {}\n",
             paint.bold(plugin.file().display()),
             about.name,
             about.version,
             types.join(", "),
+            plugin.isolation().as_str(),
+            plugin.status(),
             hex(plugin.sha256()),
         ))?;
     }

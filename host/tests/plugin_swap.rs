@@ -121,6 +121,15 @@ fn memory(mapping: &Mapping) -> Vec<u8> {
     bytes
 }
 
+/// Ends what runs beside the test, however it ends.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn not_one_byte_that_was_not_judged_is_mapped() {
     let (folder, beside) = (Folder::new(), Folder::new());
@@ -143,6 +152,7 @@ fn not_one_byte_that_was_not_judged_is_mapped() {
                 std::hint::spin_loop();
             }
         });
+        let _over = Over(&over);
         let mut before = mappings();
         while !swapper.is_finished() {
             let loaded = if mapped < MOST_MAPPED {
@@ -167,7 +177,6 @@ fn not_one_byte_that_was_not_judged_is_mapped() {
                 assert!(is == was, "other bytes are mapped than were judged, at {:#x}", mapping.offset);
             }
         }
-        over.store(true, Ordering::Relaxed);
     });
     println!(
         "{} swaps, {loads} loads, {refused} refused, {mapped} mapped, {} versions",

@@ -19,13 +19,23 @@ pub struct Started {
 
 /// Starts a host with one profile of those settings.
 pub fn start(runtime: &Runtime, settings: &str, plugin: Option<&Path>) -> Started {
+    start_with(runtime, settings, plugin, "in-process")
+}
+
+/// As [`start`], with the plugin in a process of its own.
+#[allow(dead_code)] // not here, but in the other benchmark
+pub fn start_isolated(runtime: &Runtime, settings: &str, plugin: Option<&Path>) -> Started {
+    start_with(runtime, settings, plugin, "process")
+}
+
+fn start_with(runtime: &Runtime, settings: &str, plugin: Option<&Path>, isolation: &str) -> Started {
     let folder = tempfile::tempdir().expect("there is a place for temporary files");
     let plugins = match plugin {
         Some(file) => {
             install(file, folder.path());
-            "[plugins]\ndir = \"plugins\"\n"
+            format!("[plugins]\ndir = \"plugins\"\nisolation = \"{isolation}\"\n")
         }
-        None => "",
+        None => String::new(),
     };
     let config = format!(
         "{plugins}\n[profiles.orders]\n{settings}\n\n\

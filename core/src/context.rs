@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use crate::protocol::{Event, Need, Start};
+use crate::protocol::{Event, Need, Ran, Run, Start};
 use crate::{Challenge, Error, HttpRequest, HttpResponse, Inputs, Origin, Secret};
 
 /// What the host lends a profile for one [`acquire`](crate::AuthProfile::acquire): the network, the clock, the
@@ -119,6 +119,47 @@ impl Context {
             Event::Slept => Ok(()),
             Event::Failed(error) => Err(error),
             _ => Err(Error::internal("the host answered a wait with something else")),
+        }
+    }
+
+    /// What a file of the host's machine holds; `None` if there is no such file. A relative path is relative to the
+    /// configuration.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) when the operator does not allow this plugin to read it (built-in
+    /// types may); [`Config`](crate::ErrorKind::Config) when it cannot be read, or is larger than 1 MiB.
+    pub async fn file(&self, path: &str) -> Result<Option<Secret<Vec<u8>>>, Error> {
+        match self.ask(Need::File(path.to_owned())).await {
+            Event::File(content) => Ok(content),
+            Event::Failed(error) => Err(error),
+            _ => Err(Error::internal("the host answered for a file with something else")),
+        }
+    }
+
+    /// A variable of the host's environment; `None` if it is not set.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) when the operator does not allow this plugin to read it (built-in
+    /// types may); [`Config`](crate::ErrorKind::Config) when it is not UTF-8.
+    pub async fn variable(&self, name: &str) -> Result<Option<Secret>, Error> {
+        match self.ask(Need::Variable(name.to_owned())).await {
+            Event::Variable(value) => Ok(value),
+            Event::Failed(error) => Err(error),
+            _ => Err(Error::internal("the host answered for a variable with something else")),
+        }
+    }
+
+    /// Has the host run a program, without a shell, and waits for its end. Whatever its exit status, that is no error here.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) when the operator does not allow this plugin to run programs (built-in
+    /// types may); [`Config`](crate::ErrorKind::Config) when there is no such program;
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) when it does not end in time or prints more than 1 MiB.
+    pub async fn run(&self, program: Run) -> Result<Ran, Error> {
+        match self.ask(Need::Run(program)).await {
+            Event::Ran(ran) => Ok(ran),
+            Event::Failed(error) => Err(error),
+            _ => Err(Error::internal("the host answered for a program with something else")),
         }
     }
 

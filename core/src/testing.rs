@@ -24,12 +24,12 @@
 //! # Ok::<(), Error>(())
 //! ```
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::protocol::{Event, Need, Resume, Start, Step};
+use crate::protocol::{Event, Need, Ran, Resume, Run, Start, Step};
 use crate::{
     AuthProfile, Caller, Challenge, Credential, Error, HttpHeader, HttpRequest, HttpResponse, Origin,
     Profile, ProfileType, RequestHead, Secret, SignContext,
@@ -54,6 +54,10 @@ pub struct ScriptedHost {
     previous: Option<Secret>,
     answers: VecDeque<Result<HttpResponse, Error>>,
     sent: Vec<HttpRequest>,
+    files: BTreeMap<String, Vec<u8>>,
+    variables: BTreeMap<String, String>,
+    programs: VecDeque<Result<Ran, Error>>,
+    ran: Vec<Run>,
 }
 
 impl ScriptedHost {
@@ -67,7 +71,39 @@ impl ScriptedHost {
             previous: None,
             answers: VecDeque::new(),
             sent: Vec::new(),
+            files: BTreeMap::new(),
+            variables: BTreeMap::new(),
+            programs: VecDeque::new(),
+            ran: Vec::new(),
         }
+    }
+
+    /// Has a file.
+    #[must_use]
+    pub fn file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.files.insert(path.to_owned(), content.into());
+        self
+    }
+
+    /// Has a variable in its environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Says what the next program prints, and with which status it exits.
+    #[must_use]
+    pub fn program(mut self, status: i32, output: impl Into<Vec<u8>>) -> Self {
+        self.programs.push_back(Ok(Ran { status: Some(status), output: Secret::new(output.into()) }));
+        self
+    }
+
+    /// Makes the next program fail to run, as the host would say it.
+    #[must_use]
+    pub fn no_program(mut self, error: Error) -> Self {
+        self.programs.push_back(Err(error));
+        self
     }
 
     /// Sets the wall time.
@@ -134,6 +170,11 @@ impl ScriptedHost {
         &self.sent
     }
 
+    /// The programs that profiles had run so far.
+    pub fn ran(&self) -> &[Run] {
+        &self.ran
+    }
+
     /// Holds a whole conversation. The profile sees the inputs that it declared and no others, as with the real host.
     ///
     /// # Errors
@@ -154,6 +195,20 @@ impl ScriptedHost {
                         Some(Ok(response)) => Event::Http(response),
                         Some(Err(error)) => Event::Failed(error),
                         None => Event::Failed(Error::internal("the script has no more answers")),
+                    }
+                }
+                Step::Need(Need::File(path)) => {
+                    Event::File(self.files.get(&path).map(|content| Secret::new(content.clone())))
+                }
+                Step::Need(Need::Variable(name)) => {
+                    Event::Variable(self.variables.get(&name).map(|value| value.as_str().into()))
+                }
+                Step::Need(Need::Run(program)) => {
+                    self.ran.push(program);
+                    match self.programs.pop_front() {
+                        Some(Ok(ran)) => Event::Ran(ran),
+                        Some(Err(error)) => Event::Failed(error),
+                        None => Event::Failed(Error::internal("the script has no more programs")),
                     }
                 }
             };

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::protocol::{Event, Need, Resume, Start, Step};
+use countersign::protocol::{Resume, Start, Step};
 use countersign::{Credential, Error, Inputs};
 use tracing::Instrument;
 
 use crate::acquire::{Acquire, BoxFuture};
 use crate::cache::Clock;
-use crate::exchange::Exchange;
 use crate::instance::{Instance, Signing};
+use crate::needs::Needs;
 
 /// How long a whole conversation may last.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -22,7 +22,7 @@ pub(crate) struct Driven {
     name: Arc<str>,
     type_name: Arc<str>,
     instance: Box<dyn Instance>,
-    exchange: Arc<Exchange>,
+    needs: Needs,
     clock: Clock,
 }
 
@@ -31,10 +31,10 @@ impl Driven {
         name: Arc<str>,
         type_name: Arc<str>,
         instance: Box<dyn Instance>,
-        exchange: Arc<Exchange>,
+        needs: Needs,
         clock: Clock,
     ) -> Self {
-        Self { name, type_name, instance, exchange, clock }
+        Self { name, type_name, instance, needs, clock }
     }
 
     async fn converse(&self, start: Start) -> Result<Credential, Error> {
@@ -43,7 +43,7 @@ impl Driven {
             let event = match step {
                 Step::Done(credential) => return Ok(credential),
                 Step::Failed(error) => return Err(error),
-                Step::Need(need) => self.meet(need).await,
+                Step::Need(need) => self.needs.meet(need).await,
             };
             step = conversation.resume(Resume { now: self.clock.tick().wall, event }).await;
         }
@@ -54,22 +54,6 @@ impl Driven {
                 "the type {} asks its host for more than {MOST_NEEDS} things in one conversation",
                 self.type_name
             ))),
-        }
-    }
-
-    async fn meet(&self, need: Need) -> Event {
-        match need {
-            Need::Http(request) => match self.exchange.send(request).await {
-                Ok(response) => Event::Http(response),
-                Err(error) => Event::Failed(error),
-            },
-            Need::Sleep(duration) => {
-                tokio::time::sleep(duration).await;
-                Event::Slept
-            }
-            _ => {
-                Event::Failed(Error::unsupported("this host does not know what the profile needs; update it"))
-            }
         }
     }
 }

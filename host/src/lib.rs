@@ -5,17 +5,20 @@
 
 pub mod acquire;
 mod admin;
+mod bounded_program;
 mod builtin;
 pub mod cache;
 pub mod cli;
 mod client;
 pub mod config;
+pub mod conformance;
 pub mod connector;
 mod drive;
 mod error;
 mod exchange;
 mod host;
 pub mod instance;
+mod needs;
 #[cfg(feature = "otel")]
 mod otel;
 pub mod plugin;

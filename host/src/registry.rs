@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::config::Types;
 use crate::instance::{Blocking, Instance, Linked};
+use crate::needs::Grants;
 use crate::plugin::Plugin;
 
 /// All profile types that this host knows.
@@ -100,6 +101,15 @@ impl Registry {
             Code::BuiltIn(_) => CodeId::BuiltIn,
             Code::Plugin(plugin) => CodeId::Plugin(*plugin.sha256()),
         })
+    }
+
+    /// What instances of a type may need of the host beyond exchanges and waits.
+    pub(crate) fn grants(&self, name: &str) -> Grants {
+        match self.types.get(name).map(|entry| &entry.code) {
+            Some(Code::BuiltIn(_)) => Grants::All,
+            Some(Code::Plugin(plugin)) => Grants::Rights(plugin.rights().to_vec()),
+            None => Grants::Rights(Vec::new()),
+        }
     }
 
     /// Makes an instance of a type from its settings, without the keys that belong to the host. It may block, within a

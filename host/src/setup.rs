@@ -8,11 +8,15 @@ use std::time::Duration;
 use countersign::Inputs;
 
 use crate::config::{
-    Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginsConfig, ProfileConfig,
-    ServeConfig, Sources, StoreConfig, Watched,
+    Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginConfig, PluginsConfig,
+    ProfileConfig, ServeConfig, Sources, StoreConfig, Watched,
 };
 use crate::instance::{Instance, wait};
-use crate::plugin::{About, Folder, FolderSettings, PluginSettings, Shelf};
+use crate::needs::Grants;
+use crate::plugin::{
+    About, FileKind, Folder, FolderSettings, JudgedFolder, Lock, Locked, PluginSettings, PublicKey, Refusal,
+    Shelf, Trust, judge_folder,
+};
 use crate::registry::{CodeId, Registry};
 
 /// A configuration that was read whole and found good, with an instance of each profile. Nothing runs yet.
@@ -27,8 +31,8 @@ pub struct Setup {
     pub(crate) store: StoreConfig,
     pub(crate) serve: Option<ServeConfig>,
     pub(crate) shelf: Arc<Shelf>,
-    /// The file as it was when it was read.
-    pub(crate) watched: Option<Watched>,
+    /// The file, and those that say which plugins to trust, as they were when they were read.
+    pub(crate) watched: Vec<Watched>,
     plugins: Vec<About>,
     refused_plugins: usize,
     pub(crate) warnings: Findings,
@@ -52,7 +56,7 @@ impl Setup {
     /// As [`read`](Setup::read), but what is on the shelf is not loaded again.
     pub(crate) fn read_with(path: &Path, shelf: Arc<Shelf>) -> Result<Self, Findings> {
         let document = Document::read(path)?;
-        let (registry, plugins, mut findings) = types(&document, &shelf)?;
+        let Loaded { registry, plugins, mut findings, trusted } = types(&document, &shelf)?;
         let refused_plugins = findings.len();
         let (config, problems) = document.examine(&registry);
         findings.extend(problems);
@@ -84,7 +88,7 @@ impl Setup {
             store,
             serve,
             shelf,
-            watched: document.watched().cloned(),
+            watched: document.watched().cloned().into_iter().chain(trusted).collect(),
             plugins,
             refused_plugins,
             warnings: findings,
@@ -100,7 +104,7 @@ impl Setup {
         if !path.exists() {
             return Ok((Registry::built_in(), Findings::new()));
         }
-        let (registry, _, findings) = types(&Document::read(path)?, &Shelf::default())?;
+        let Loaded { registry, findings, .. } = types(&Document::read(path)?, &Shelf::default())?;
         if findings.has_errors() { Err(findings) } else { Ok((registry, findings)) }
     }
 
@@ -111,6 +115,56 @@ impl Setup {
     pub fn plugins_of(path: &Path) -> Result<Folder, Findings> {
         let plugins = Document::read(path)?.plugins()?;
         Ok(load(&plugins, &Shelf::default()))
+    }
+
+    /// The lock file of a configuration as it is, and as it is to be for the plugin files that there are now. Nothing is
+    /// executed.
+    ///
+    /// # Errors
+    /// What is wrong with the file's `[plugins]`, with its lock file, or with a plugin file: what is refused is not locked.
+    pub fn locks_of(path: &Path) -> Result<(Lock, Lock), Findings> {
+        let config = Document::read(path)?.plugins()?;
+        let before = Lock::read(&config.lock).map_err(|reason| Finding::about(&config.lock, reason))?;
+        let mut settings = folder_settings(&config);
+        // What is to be pinned need not be pinned yet.
+        for settings in settings.plugins.values_mut().chain([&mut settings.default]) {
+            settings.trust = if settings.trust == Trust::Pinned { Trust::Any } else { settings.trust };
+        }
+        let JudgedFolder { files, refusals } = match &config.dir {
+            Some(dir) => {
+                judge_folder(dir, &settings, &built_in().iter().map(String::as_str).collect::<Vec<_>>())
+            }
+            None => JudgedFolder::default(),
+        };
+        let mut findings = Findings::new();
+        for refusal in &refusals {
+            findings.push(Finding::about(refusal.file(), refusal.reason()));
+        }
+        let mut plugins = BTreeMap::new();
+        for (name, file) in files {
+            let version = match file.kind() {
+                FileKind::Library(note) => Some(note.version.clone()),
+                FileKind::Executable => None,
+            };
+            let locked = Locked { sha256: *file.sha256(), version };
+            if plugins.insert(name.clone(), locked).is_some() {
+                let message = format!(
+                    "is the plugin `{name}`, and so is another file; a name is pinned once, so rename one"
+                );
+                findings.push(Finding::about(file.path(), message));
+            }
+        }
+        findings.or((before, Lock::new(config.lock, plugins)))
+    }
+
+    /// The keys that may sign the plugin of a name (a file's stem).
+    ///
+    /// # Errors
+    /// What is wrong with the file's `[plugins]`.
+    pub fn keys_of(path: &Path, plugin: &str) -> Result<Vec<PublicKey>, Findings> {
+        let config = Document::read(path)?.plugins()?;
+        let own = config.entry(plugin).and_then(|entry| entry.keys.clone());
+        Ok(own.unwrap_or(config.keys))
     }
 
     /// The connectors.
@@ -203,6 +257,8 @@ fn header_for(attribute: &str) -> String {
 /// An instance of a profile, and what came with making it.
 pub(crate) struct Made {
     pub(crate) instance: Box<dyn Instance>,
+    /// What it may need of the host.
+    pub(crate) grants: Grants,
     pub(crate) from: MadeFrom,
     /// The files that its settings came from.
     pub(crate) files: Vec<Watched>,
@@ -240,11 +296,21 @@ pub(crate) fn make(
         resolved: resolved.digest(),
     };
     let (files, warnings) = (std::mem::take(&mut resolved.watched), std::mem::take(&mut resolved.warnings));
-    Ok(Made { instance, from, files, warnings })
+    let grants = registry.grants(&profile.type_name);
+    Ok(Made { instance, grants, from, files, warnings })
 }
 
-/// The types, the plugins' notes, and what is wrong with single plugin files although the rest can go on.
-fn types(document: &Document, shelf: &Shelf) -> Result<(Registry, Vec<About>, Findings), Findings> {
+/// What came of a configuration's plugin files.
+struct Loaded {
+    registry: Registry,
+    plugins: Vec<About>,
+    /// What is wrong with single files although the rest can go on.
+    findings: Findings,
+    /// The files that say which plugins to trust, as they were before they were read.
+    trusted: Vec<Watched>,
+}
+
+fn types(document: &Document, shelf: &Shelf) -> Result<Loaded, Findings> {
     let config = document.plugins()?;
     let Folder { plugins, refusals } = load(&config, shelf);
     let mut findings = Findings::new();
@@ -255,30 +321,48 @@ fn types(document: &Document, shelf: &Shelf) -> Result<(Registry, Vec<About>, Fi
     }
     let notes = plugins.iter().map(|plugin| plugin.about().clone()).collect();
     let registry = plugins.into_iter().fold(Registry::built_in(), Registry::with_plugin);
-    Ok((registry, notes, findings))
+    Ok(Loaded { registry, plugins: notes, findings, trusted: config.watched })
 }
 
 fn load(config: &PluginsConfig, shelf: &Shelf) -> Folder {
     let Some(dir) = &config.dir else { return Folder::default() };
-    let plugins: BTreeMap<String, PluginSettings> = config
-        .entries
-        .iter()
-        .map(|entry| {
-            let settings = PluginSettings {
-                sha256: entry.sha256,
-                allow_libraries: entry.allow_libraries.clone(),
-                required: entry.required,
-                types: entry.types.clone(),
-                isolation: entry.isolation.unwrap_or(config.isolation),
-                allow: entry.allow.clone(),
-            };
-            (entry.name.clone(), settings)
-        })
-        .collect();
-    let registry = Registry::built_in();
-    let built_in: Vec<&str> = registry.names().collect();
-    let default = PluginSettings { isolation: config.isolation, ..PluginSettings::default() };
-    shelf.load_folder(dir, &FolderSettings { default, plugins }, &built_in)
+    let mut settings = folder_settings(config);
+    match Lock::read(&config.lock) {
+        Ok(lock) => settings.lock = lock,
+        Err(reason) => {
+            let refusals = vec![Refusal::new(&config.lock, reason).fatal()];
+            return Folder { refusals, ..Folder::default() };
+        }
+    }
+    shelf.load_folder(dir, &settings, &built_in().iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// What the configuration says of the folder; without the lock file.
+fn folder_settings(config: &PluginsConfig) -> FolderSettings {
+    let default = PluginSettings {
+        isolation: config.isolation,
+        trust: config.trust,
+        keys: config.keys.clone(),
+        ..PluginSettings::default()
+    };
+    let of = |entry: &PluginConfig| PluginSettings {
+        sha256: entry.sha256,
+        trust: config.trust,
+        keys: entry.keys.as_ref().unwrap_or(&config.keys).clone(),
+        allow_libraries: entry.allow_libraries.clone(),
+        required: entry.required,
+        types: entry.types.clone(),
+        isolation: entry.isolation.unwrap_or(config.isolation),
+        allow: entry.allow.clone(),
+        memory: entry.memory.unwrap_or(PluginSettings::MEMORY),
+    };
+    let plugins = config.entries.iter().map(|entry| (entry.name.clone(), of(entry))).collect();
+    FolderSettings { default, plugins, lock: Lock::default() }
+}
+
+/// The names of the types that no plugin may bring.
+fn built_in() -> Vec<String> {
+    Registry::built_in().names().map(str::to_owned).collect()
 }
 
 #[cfg(test)]

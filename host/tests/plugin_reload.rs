@@ -8,6 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use countersign_host::cache::Status;
+use countersign_host::plugin::{Lock, Locked, SecretKey};
 use countersign_host::{BodyBytes, Host};
 use support::{Folder, file_name, mode, plugin};
 
@@ -104,4 +105,36 @@ async fn a_plugin_file_that_is_gone_is_an_error_of_those_who_want_it_and_changes
         "{findings}"
     );
     assert_eq!(call(&host).await.generation, first);
+}
+
+#[tokio::test]
+async fn the_lock_file_and_the_files_of_keys_are_watched_as_the_configuration_is() {
+    let place = Place::new();
+    let key = SecretKey::generate().unwrap();
+    place.folder.put("vendor.pub", key.public().to_file().as_bytes());
+    place.folder.put("countersign.toml", format!("[plugins]\nkeys = [\"vendor.pub\"]\n{CONFIG}").as_bytes());
+    let mut host = Host::start(&place.config()).await.unwrap();
+    assert!(!host.config_changed());
+
+    // A lock file that comes holds from the next reading on: the file is another, and what runs goes on.
+    let locked = |byte| {
+        let locked = Locked { sha256: [byte; 32], version: None };
+        Lock::new("plugins.lock", [("acme-hmac".to_owned(), locked)].into()).to_file()
+    };
+    place.folder.put("plugins.lock", locked(7).as_bytes());
+    assert!(host.config_changed());
+    let refused = host.reload(&place.config()).await.unwrap_err().to_string();
+    assert!(refused.contains("plugins.lock pins"), "{refused}");
+    assert!(!host.config_changed(), "what cannot be used is left alone for a while");
+    place.folder.put("plugins.lock", &[]);
+    assert!(host.config_changed());
+    let refused = host.reload(&place.config()).await.unwrap_err().to_string();
+    assert!(refused.contains("plugins.lock: is no lock file"), "{refused}");
+    fs::remove_file(place.folder.path().join("plugins.lock")).unwrap();
+    assert!(host.config_changed());
+    host = place.reload(&host).await;
+    assert!(!host.config_changed());
+
+    place.folder.put("vendor.pub", SecretKey::generate().unwrap().public().to_file().as_bytes());
+    assert!(host.config_changed());
 }

@@ -66,6 +66,12 @@ install_servers() {
     have_files "$nginx" "$httpd" "$openidc" || cannot "nginx or Apache httpd is still missing after unpacking"
 }
 
+# The tool whose signatures plugin files carry.
+install_minisign() {
+    have_files /usr/bin/minisign || unpacked_packages minisign
+    have_files /usr/bin/minisign || cannot "minisign is still missing after unpacking"
+}
+
 # The clients that call through the proxy. (Java's is tested where a JDK is at hand.)
 install_clients() {
     have curl || system_packages curl

@@ -4,7 +4,7 @@
 about() {
     case $1 in
         rust) echo "the compiler and its parts" ;;
-        services) echo "nginx, Apache httpd, Node.js and its packages, curl, Python's requests, into tests/.services" ;;
+        services) echo "nginx, Apache httpd, Node.js and its packages, curl, jq, minisign, Python's requests, into tests/.services" ;;
         tools) echo "cargo-nextest, cargo-deny, mdbook" ;;
         fmt) echo "cargo fmt --check" ;;
         clippy) echo "cargo clippy, warnings are errors" ;;
@@ -42,8 +42,10 @@ step_services() {
     exec 9>"$services/.lock"
     flock 9
     have openssl || system_packages openssl
+    have jq || system_packages jq
     install_servers
     install_clients
+    install_minisign
     install_node
     install_npm_packages
 }
@@ -74,8 +76,10 @@ step_plugins() {
     rm -rf "$COUNTERSIGN_TEST_PLUGINS"
     mkdir -p "$COUNTERSIGN_TEST_PLUGINS"
     for manifest in docs/examples/*/Cargo.toml tests/fixtures/*/Cargo.toml; do
-        build_plugin "$manifest" "$profile"
+        [[ -e ${manifest%/*}/src/lib.rs ]] && build_plugin "$manifest" "$profile"
     done
+    CARGO_TARGET_DIR=$target cargo build --quiet -p countersign-fixture-over-stdio "${locked[@]}"
+    cp "$target/debug/countersign-fixture-over-stdio" "$COUNTERSIGN_TEST_PLUGINS/"
     for manifest in plugins/*/Cargo.toml; do
         build_plugin "$manifest" dev --features plugin -- -C strip=symbols
     done

@@ -7,14 +7,18 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The packages that are built as plugin files, and the features that make them ones.
-const PLUGINS: [(&str, &[&str]); 7] = [
+const PLUGINS: [(&str, &[&str]); 11] = [
     ("countersign-api-key", &["--features", "plugin"]),
+    ("countersign-aws-sigv4", &["--features", "plugin"]),
     ("countersign-basic", &["--features", "plugin"]),
     ("countersign-bearer", &["--features", "plugin"]),
     ("countersign-jwt-bearer", &["--features", "plugin"]),
     ("countersign-oauth2", &["--features", "plugin"]),
     ("acme-hmac", &[]),
     ("acme-login", &[]),
+    ("acme-cookbook", &[]),
+    ("countersign-fixture-escapes", &[]),
+    ("countersign-fixture-harms", &[]),
 ];
 
 /// The plugin file of a package.
@@ -25,6 +29,22 @@ pub fn plugin(package: &str) -> PathBuf {
         None => build_plugins(),
     });
     let file = folder.join(format!("lib{}.so", package.replace('-', "_")));
+    assert!(file.exists(), "{} is missing: run `tests/run --only plugins`", file.display());
+    file
+}
+
+/// The executable plugin of a package.
+pub fn executable(package: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| match std::env::var_os("COUNTERSIGN_TEST_PLUGINS") {
+        Some(folder) => folder.into(),
+        None => {
+            let _one_at_a_time = lock("program");
+            cargo(&["build", "-p", package]);
+            target().join("debug")
+        }
+    });
+    let file = folder.join(package);
     assert!(file.exists(), "{} is missing: run `tests/run --only plugins`", file.display());
     file
 }
@@ -40,6 +60,13 @@ pub fn program() -> &'static Path {
             target().join("debug/countersign")
         }
     })
+}
+
+/// Lets plugins of this process run in processes of their own: the program is what they run.
+///
+/// Each test binary calls it that loads such plugins itself; the program knows its own.
+pub fn be_host_of_workers() {
+    countersign_host::plugin::set_worker_program(program());
 }
 
 /// The program `countersign` with the feature `otel`: the one that `COUNTERSIGN_TEST_PROGRAM_OTEL` names, else a new one.
@@ -85,7 +112,7 @@ fn cargo(arguments: &[&str]) {
 }
 
 /// Where cargo builds: the test's own executable is in `debug/deps/` there.
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).unwrap().to_owned()
 }

@@ -51,6 +51,17 @@ impl Folder {
         self
     }
 
+    /// Drops a program into `plugins/`.
+    #[must_use]
+    pub fn with_executable(self, program: &Path) -> Self {
+        let plugins = self.path().join("plugins");
+        fs::create_dir_all(&plugins).unwrap();
+        let file = plugins.join(program.file_name().unwrap());
+        fs::copy(program, &file).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
     /// Writes `countersign.toml`.
     pub fn config(&self, toml: &str) -> PathBuf {
         self.put("countersign.toml", toml)

@@ -18,6 +18,8 @@ pub enum Program {
     Curl,
     /// Python with `requests`; it needs [`python_path`].
     Requests,
+    /// minisign.
+    Minisign,
     /// Java, of which `tests/run` installs none: it is big.
     Java,
 }
@@ -69,6 +71,7 @@ impl Program {
                     .status();
                 asked.is_ok_and(|status| status.success()).then_some(python)
             }
+            Self::Minisign => installed("usr/bin/minisign"),
             // A runtime alone does not run a source file.
             Self::Java => on_path("javac").and(on_path("java")),
         }
@@ -82,6 +85,7 @@ impl Program {
             Self::WebSockets => "Node.js or its package ws",
             Self::Curl => "curl",
             Self::Requests => "Python or its package requests",
+            Self::Minisign => "minisign",
             Self::Java => "a JDK",
         }
     }

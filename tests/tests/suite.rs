@@ -1,31 +1,45 @@
-//! One suite that every built-in type passes in each of its homes: linked into the host, and as a plugin file.
+//! One suite that every built-in type passes in each home: linked into the host, as a library in the host's process, as one in a
+//! process of its own, and as a program.
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use countersign::testing::{Answer, ScriptedHost};
 use countersign::{Credential, Error, ErrorKind, HttpRequest, Lifetime, Profile, RequestHead};
-use countersign_host::plugin::{FolderSettings, load_folder};
+use countersign_host::plugin::{FolderSettings, Isolation, PluginSettings, load_folder};
 use countersign_host::registry::{Home, Registry};
+use countersign_tests::built;
 use countersign_tests::folder::Folder;
 use countersign_tests::keys;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
-const TYPES: [&str; 5] = ["api-key", "basic", "bearer", "jwt-bearer", "oauth2"];
+const TYPES: [&str; 6] = ["api-key", "aws-sigv4", "basic", "bearer", "jwt-bearer", "oauth2"];
 
 /// The types linked in, and the same types from plugin files alone.
-fn homes() -> &'static [(&'static str, Registry); 2] {
-    static HOMES: OnceLock<[(&str, Registry); 2]> = OnceLock::new();
+fn homes() -> &'static [(&'static str, Registry); 4] {
+    static HOMES: OnceLock<[(&str, Registry); 4]> = OnceLock::new();
     HOMES.get_or_init(|| {
         countersign::silence_profile_panics();
+        built::be_host_of_workers();
         let packages = TYPES.map(|name| format!("countersign-{name}"));
-        let folder = Folder::new().with_plugins(&packages.each_ref().map(String::as_str));
-        let loaded = load_folder(&folder.path().join("plugins"), &FolderSettings::default(), &[]);
-        assert_eq!(loaded.refusals, [], "nothing is refused");
-        let plugins = loaded.plugins.into_iter().fold(Registry::default(), Registry::with_plugin);
-        [("linked in", Registry::built_in()), ("as .so", plugins)]
+        let libraries = Folder::new().with_plugins(&packages.each_ref().map(String::as_str));
+        let programs = Folder::new().with_executable(&built::executable("countersign-fixture-over-stdio"));
+        [
+            ("linked in", Registry::built_in()),
+            ("as .so", loaded(&libraries, Isolation::InProcess)),
+            ("as .so in a process of its own", loaded(&libraries, Isolation::Process)),
+            ("as a program", loaded(&programs, Isolation::Process)),
+        ]
     })
+}
+
+fn loaded(folder: &Folder, isolation: Isolation) -> Registry {
+    let default = PluginSettings { isolation, ..PluginSettings::default() };
+    let settings = FolderSettings { default, ..FolderSettings::default() };
+    let loaded = load_folder(&folder.path().join("plugins"), &settings, &[]);
+    assert_eq!(loaded.refusals, [], "nothing is refused");
+    loaded.plugins.into_iter().fold(Registry::default(), Registry::with_plugin)
 }
 
 /// Runs a test in each home.
@@ -42,14 +56,16 @@ fn placed(credential: &Credential) -> Vec<(&'static str, &str, &str)> {
 
 #[test]
 fn the_types_are_the_same_and_come_from_where_they_should() {
-    let [(_, linked), (_, plugins)] = homes();
+    let [(_, linked), plugins @ ..] = homes();
     assert_eq!(linked.names().collect::<Vec<_>>(), TYPES);
-    assert_eq!(plugins.names().collect::<Vec<_>>(), TYPES);
     for name in TYPES {
-        assert_eq!(linked.manifest(name), plugins.manifest(name), "{name}");
         assert_eq!(linked.home(name), Some(Home::BuiltIn));
-        assert!(matches!(plugins.home(name), Some(Home::Plugin(_))), "{name}");
-        let manifest = plugins.manifest(name).unwrap();
+        let manifest = linked.manifest(name).unwrap();
+        for (home, plugins) in plugins {
+            assert_eq!(plugins.names().collect::<Vec<_>>(), TYPES, "{home}");
+            assert_eq!(Some(manifest), plugins.manifest(name), "{name} {home}");
+            assert!(matches!(plugins.home(name), Some(Home::Plugin(_))), "{name} {home}");
+        }
         assert_eq!(manifest.schema["additionalProperties"], false, "{name}: unknown settings are found");
         assert!(!manifest.summary.is_empty(), "{name}");
         for (setting, schema) in manifest.schema["properties"].as_object().unwrap() {
@@ -150,6 +166,26 @@ fn tokens_are_signed_with_the_key_and_live_as_long_as_they_say() {
     });
 }
 
+#[test]
+fn requests_are_signed_for_aws() {
+    in_each_home(|create| {
+        let settings = json!({
+            "region": "us-east-1", "service": "s3", "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+            "secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        });
+        let aws = create("aws-sigv4", settings).unwrap();
+        let mut host = ScriptedHost::new().at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_369_353_600));
+        let credential = host.acquire(&*aws).unwrap();
+        let request = RequestHead::new("GET", "https", "examplebucket.s3.amazonaws.com", "/")
+            .with_query(Some("lifecycle"))
+            .with_body(Some(b""));
+        let edits = host.sign(&*aws, credential, &request).unwrap();
+        // An example of the API reference of Amazon S3.
+        let signature = "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543";
+        assert!(edits[2].2.ends_with(signature), "{}", edits[2].2);
+    });
+}
+
 /// A request in full, secrets included, to be compared.
 fn shown(request: &HttpRequest) -> String {
     let headers: Vec<_> =
@@ -223,12 +259,12 @@ fn failures_are_the_same_errors_with_the_same_words() {
         (|| ScriptedHost::new().no_answer(), ErrorKind::Unavailable, None),
     ];
     for (script, kind, wait) in scripts {
-        let [linked, plugin] = homes()
+        let [linked, plugins @ ..] = homes()
             .each_ref()
             .map(|(_, types)| script().acquire(&*types.create("oauth2", &erp()).unwrap()).unwrap_err());
-        assert_eq!(linked, plugin);
-        assert_eq!((plugin.kind(), plugin.retry_after()), (kind, wait.map(Duration::from_secs)));
-        assert!(!plugin.to_string().contains("canary"), "{plugin}");
+        assert_eq!(plugins, [linked.clone(), linked.clone(), linked.clone()]);
+        assert_eq!((linked.kind(), linked.retry_after()), (kind, wait.map(Duration::from_secs)));
+        assert!(!linked.to_string().contains("canary"), "{linked}");
     }
 }
 
@@ -260,12 +296,12 @@ fn wrong_settings_are_named_in_the_same_words() {
         ("oauth2", json!({ "token_url": "https://login.example", "grant": "password" })),
     ];
     for (name, settings) in wrong {
-        let [linked, plugin] = homes().each_ref().map(|(home, types)| {
+        let [linked, plugins @ ..] = homes().each_ref().map(|(home, types)| {
             types.create(name, &settings).err().unwrap_or_else(|| panic!("{name} {home}: {settings}"))
         });
-        assert_eq!(linked, plugin, "{name}: {settings}");
-        assert_eq!(plugin.kind(), ErrorKind::Config, "{name}: {settings}: {plugin}");
-        assert!(!format!("{plugin} {plugin:?}").contains("canary"), "{plugin}");
+        assert_eq!(plugins, [linked.clone(), linked.clone(), linked.clone()], "{name}: {settings}");
+        assert_eq!(linked.kind(), ErrorKind::Config, "{name}: {settings}: {linked}");
+        assert!(!format!("{linked} {linked:?}").contains("canary"), "{linked}");
     }
 }
 

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Caller, Challenge, Credential, Error, HttpRequest, HttpResponse, Origin, Secret};
+use crate::{Caller, Challenge, Credential, Error, HttpHeader, HttpRequest, HttpResponse, Origin, Secret};
 
 pub(crate) use wire::{exposed, millis};
 
@@ -74,6 +74,44 @@ pub enum Need {
     #[serde(with = "millis::duration")]
     #[schemars(with = "u64")]
     Sleep(Duration),
+    /// What a file of the host's machine holds, by its path. Only where the operator allows it.
+    File(String),
+    /// A variable of the host's environment, by its name. Only where the operator allows it.
+    Variable(String),
+    /// To have a program run. Only where the operator allows it.
+    Run(Run),
+}
+
+/// A program that a profile needs to be run: without a shell, without the host's environment.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// The program: a path, or a name that is looked for in the host's `PATH`.
+    pub program: String,
+    /// Its arguments.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// The names of those variables of the host's environment that it gets.
+    #[serde(default)]
+    pub inherit: Vec<String>,
+    /// Further variables.
+    #[serde(default)]
+    pub environment: Vec<HttpHeader>,
+    /// How long it may take, in milliseconds on the wire.
+    #[serde(with = "millis::duration")]
+    #[schemars(with = "u64")]
+    pub timeout: Duration,
+}
+
+/// What a program did.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Ran {
+    /// Its exit status; `None` if a signal ended it.
+    #[serde(default)]
+    pub status: Option<i32>,
+    /// What it printed on standard output. It counts as secret.
+    #[serde(default, with = "exposed::bytes")]
+    #[schemars(with = "exposed::bytes::Bytes")]
+    pub output: Secret<Vec<u8>>,
 }
 
 /// The host's answer to a [`Need`], with the time of the answer.
@@ -96,6 +134,16 @@ pub enum Event {
     Http(HttpResponse),
     /// The wait is over.
     Slept,
+    /// What the file holds; nothing, if there is no such file.
+    #[serde(with = "exposed::optional_bytes")]
+    #[schemars(with = "Option<exposed::bytes::Bytes>")]
+    File(Option<Secret<Vec<u8>>>),
+    /// The variable's value; nothing, if it is not set.
+    #[serde(with = "exposed::option")]
+    #[schemars(with = "Option<String>")]
+    Variable(Option<Secret>),
+    /// The program has ended.
+    Ran(Ran),
     /// The need could not be met.
     Failed(Error),
 }

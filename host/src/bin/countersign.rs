@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    countersign_host::plugin::be_worker_if_asked();
     countersign_host::cli::main()
 }

@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::plugin::Isolation;
+
 /// Gives every outbound call its credentials.
 ///
 /// A connector names a profile, the profile names a type (jwt-bearer, oauth2, basic, … or one from a plugin), and
@@ -39,11 +41,13 @@ pub(crate) enum Command {
     },
     /// Print the JSON Schema of the whole configuration, plugins' types included, for editors.
     Schema,
-    /// List the plugin files, or inspect one.
+    /// List the plugin files; inspect, lock, sign and verify them.
     Plugins {
         #[command(subcommand)]
         command: Option<PluginsCommand>,
     },
+    /// Make a plugin of your own: a folder with a type that works as it is, its tests and a README.
+    NewPlugin(NewPlugin),
     /// Print what would be placed on a request, `Name: value` a line. Secrets on purpose, to standard output only.
     ///
     /// A query parameter is shown as `Query: name=value`.
@@ -80,6 +84,33 @@ pub(crate) enum Command {
     },
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct NewPlugin {
+    /// The plugin, its type, and the folder that is made: `acme-login`.
+    pub(crate) name: String,
+    /// What it is written in. Python needs no compiler and nothing but its standard library; a shell script needs jq.
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    pub(crate) lang: Language,
+    /// Begin with a type that signs each request, instead of one that logs in.
+    #[arg(long)]
+    pub(crate) signs: bool,
+    /// Where Rust takes the crate `countersign` from: the path of a checkout, a version, or `URL#REVISION` of a repository.
+    ///
+    /// Without it, the checkout that this program was built from, if it is still there, else the registry.
+    #[arg(long, value_name = "SDK")]
+    pub(crate) sdk: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Language {
+    /// A crate that becomes a `.so`.
+    Rust,
+    /// A script.
+    Python,
+    /// A script for sh and jq.
+    Sh,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum TypesCommand {
     /// Show a type's settings.
@@ -97,6 +128,104 @@ pub(crate) enum PluginsCommand {
         /// The file.
         file: PathBuf,
     },
+    /// Write the digests of the plugin files that there are into `plugins.lock` beside the configuration, and say what has changed.
+    ///
+    /// Nothing of them is executed, and what is refused is not locked. A file that is not the locked one is refused from then
+    /// on; with `[plugins] trust = "pinned"`, so is one that is not locked.
+    Lock {
+        /// Write nothing; exit status 1 if the files are not the locked ones.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Make a key pair to sign plugin files with, in the format of minisign.
+    Keygen(KeygenArguments),
+    /// Sign plugin files: a signature in the format of minisign, in `FILE.minisig` beside each.
+    ///
+    /// The password of the key is read from the file that is given, from `COUNTERSIGN_KEY_PASSWORD`, or from the terminal.
+    Sign(SignArguments),
+    /// Say whether a file is signed by one of the keys.
+    Verify {
+        /// The file; its signature lies beside it.
+        file: PathBuf,
+        /// A public key, or a file with one; may be given several times. Without it, the keys of the configuration.
+        #[arg(short, long = "key", value_name = "KEY")]
+        keys: Vec<String>,
+    },
+    /// Run the conformance suite on a plugin file, in every home that it can run in.
+    ///
+    /// The profiles of the configuration that use the file's types are what it is tried with; without a configuration, the
+    /// `examples` of the types' schemas. Nothing is sent anywhere: the suite plays the issuer. Exit status 0 when no check
+    /// failed, else 1.
+    Test(PluginsTest),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeygenArguments {
+    /// Where the secret key goes. Keep it where plugins are signed, and nowhere else.
+    #[arg(short, long, value_name = "FILE", default_value = "countersign.key")]
+    pub(crate) key: PathBuf,
+    /// Where the public key goes; without it, beside the secret one, as `.pub`.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) public: Option<PathBuf>,
+    /// Make a secret key that needs no password: for a place that keeps secrets itself.
+    #[arg(long, conflicts_with = "password_file")]
+    pub(crate) no_password: bool,
+    /// Take the password from the first line of a file, instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignArguments {
+    /// The files.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The secret key: of `countersign plugins keygen` or of `minisign -G`.
+    #[arg(short, long, value_name = "KEYFILE")]
+    pub(crate) key: PathBuf,
+    /// Words that are signed, too, behind the time and the file's name: `v1.2.0`.
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) comment: Option<String>,
+    /// Take the key's password from the first line of a file, instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginsTest {
+    /// The file: a `.so` or an executable, wherever it lies.
+    pub(crate) file: PathBuf,
+    /// What the issuer answers when it is well, in order: `[{"status": 200, "headers": {}, "body": {…}}]`.
+    ///
+    /// Without it, one JSON answer with what most token and login endpoints answer.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) script: Option<PathBuf>,
+    /// Only in that home.
+    #[arg(long, value_enum)]
+    pub(crate) isolation: Option<IsolationArgument>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum IsolationArgument {
+    /// A process of its own, sandboxed.
+    Process,
+    /// The same, with as much of the sandbox as this kernel can enforce.
+    BestEffort,
+    /// The host's process.
+    InProcess,
+}
+
+impl From<IsolationArgument> for Isolation {
+    fn from(argument: IsolationArgument) -> Self {
+        match argument {
+            IsolationArgument::Process => Self::Process,
+            IsolationArgument::BestEffort => Self::BestEffort,
+            IsolationArgument::InProcess => Self::InProcess,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod header;
 mod jwks;
+mod new_plugin;
 mod output;
 mod plugins;
 mod serve;
@@ -25,6 +26,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 use self::args::{Arguments, Command};
 use self::output::print;
 use crate::config::Findings;
+use crate::conformance::Recorder;
 #[cfg(feature = "otel")]
 use crate::otel::Otel;
 use crate::plugin::Meant;
@@ -48,6 +50,7 @@ enum Failure {
 pub fn main() -> ExitCode {
     let _meant = Meant::only_by_this();
     let arguments = Arguments::parse();
+    let recorder = recorder(&arguments);
     #[cfg(not(feature = "otel"))]
     log_to_stderr(arguments.verbose);
     #[cfg(feature = "otel")]
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
             let outcome = runtime.block_on(run(
                 arguments,
                 overrides,
+                recorder.as_ref(),
                 #[cfg(feature = "otel")]
                 otel,
             ));
@@ -91,9 +95,27 @@ fn export(arguments: &Arguments) -> Result<Option<Otel>, String> {
     Ok(otel)
 }
 
+/// Keeps all that is logged, if a plugin is to be tested: then it is looked through for secrets.
+fn recorder(arguments: &Arguments) -> Option<Recorder> {
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let Command::Plugins { command: Some(args::PluginsCommand::Test(_)) } = &arguments.command else {
+        return None;
+    };
+    let recorder = Recorder::default();
+    let shown = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_filter(filter(arguments.verbose));
+    // From now on there is a subscriber, and no other one takes its place.
+    tracing_subscriber::registry().with(recorder.clone()).with(shown).try_init().ok()?;
+    Some(recorder)
+}
+
 async fn run(
     arguments: Arguments,
     overrides: Overrides,
+    recorder: Option<&Recorder>,
     #[cfg(feature = "otel")] otel: Option<Otel>,
 ) -> Result<(), Failure> {
     let config = arguments.config;
@@ -107,8 +129,8 @@ async fn run(
             let schema = crate::config::schema(&types_of(&config)?);
             Ok(print(format_args!("{schema:#}\n"))?)
         }
-        Command::Plugins { command: None } => plugins::list(&config),
-        Command::Plugins { command: Some(args::PluginsCommand::Inspect { file }) } => plugins::inspect(&file),
+        Command::Plugins { command } => plugins::run(&config, command, recorder),
+        Command::NewPlugin(arguments) => new_plugin::run(&config, &arguments),
         Command::Header(arguments) => header::run(&start(&config).await?, arguments).await,
         Command::Call(arguments) => call::run(&start(&config).await?, arguments).await,
         Command::Serve(arguments) => {
@@ -163,6 +185,22 @@ fn log_to_stderr(
 
     use tracing_subscriber::layer::SubscriberExt;
     use tracing_subscriber::util::SubscriberInitExt;
+    let colours =
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let log = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .with_target(verbose > 1)
+        .with_filter(filter(verbose));
+    let subscriber = tracing_subscriber::registry();
+    #[cfg(feature = "otel")]
+    let subscriber = subscriber.with(export);
+    // A subscriber is there already only when a test set one.
+    let _ = subscriber.with(log).try_init();
+}
+
+/// What is logged to standard error.
+fn filter(verbose: u8) -> EnvFilter {
     let by_flag = match verbose {
         // What fails is said by the command itself.
         0 => "warn,countersign_host::cache=error",
@@ -170,22 +208,10 @@ fn log_to_stderr(
         2 => "countersign=debug,countersign_host=debug,info",
         _ => "trace",
     };
-    let filter = match std::env::var("COUNTERSIGN_LOG") {
+    match std::env::var("COUNTERSIGN_LOG") {
         Ok(filter) if verbose == 0 && !filter.is_empty() => EnvFilter::new(filter),
         _ => EnvFilter::new(by_flag),
-    };
-    let colours =
-        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let log = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
-        .with_ansi(colours)
-        .with_target(verbose > 1)
-        .with_filter(filter);
-    let subscriber = tracing_subscriber::registry();
-    #[cfg(feature = "otel")]
-    let subscriber = subscriber.with(export);
-    // A subscriber is there already only when a test set one.
-    let _ = subscriber.with(log).try_init();
+    }
 }
 
 impl From<Findings> for Failure {

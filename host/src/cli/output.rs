@@ -1,5 +1,8 @@
 use std::fmt;
+use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
 use crate::plugin::end_is_meant;
 
@@ -22,6 +25,23 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
 fn end() -> ! {
     end_is_meant();
     std::process::exit(0)
+}
+
+/// Puts a file in place whole, for everybody to read: nobody sees half of it, and what was there is gone at once.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    let beside = Path::new(&beside);
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(beside, path)
+    };
+    write().inspect_err(|_| {
+        // It may not even be there.
+        let _ = std::fs::remove_file(beside);
+    })
 }
 
 /// Colours, where standard output is a terminal and `NO_COLOR` is not set.

@@ -63,7 +63,7 @@ impl Document {
     pub fn read(path: &Path) -> Result<Self, Findings> {
         const LIMIT: u64 = 64 << 20;
         let (bytes, watched) =
-            super::sources::read(path, LIMIT).map_err(|error| about_file(path, error.words(LIMIT)))?;
+            super::sources::read_file(path, LIMIT).map_err(|error| about_file(path, error.words(LIMIT)))?;
         let bytes = Secret::new(bytes);
         let mut document = match std::str::from_utf8(bytes.expose()) {
             Ok(text) => Self::parse(path, text),

@@ -2,6 +2,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::document::Types;
 use super::{connector, http, plugins, profile, rejection, serve, store};
+use crate::plugin::PluginSettings;
 
 /// The JSON Schema (draft 2020-12) of the whole configuration, the settings of every type included, by which editors
 /// complete and check it.
@@ -102,11 +103,14 @@ fn plugins_table() -> Json {
         &plugins::ENTRY_KEYS,
         &json!({
             "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$", "description": "The digest that the file must have." },
+            "keys": keys("Who alone may sign it."),
             "allow_libraries": strings("Shared libraries that the file may need besides the C library's."),
             "required": { "type": "boolean", "default": false, "description": "Refuse to start without the file." },
             "types": strings("The only types that the file may bring."),
             "isolation": isolation("Where its code runs."),
-            "allow": strings("What its process may do beyond computing: `read:/path`, `connect`, `threads`."),
+            "allow": strings("What its process may do beyond computing: `read:/path`, `env:NAME`, `connect`, `threads`."),
+            "memory": { "type": "integer", "minimum": 64 << 20, "maximum": 1_u64 << 40, "default": PluginSettings::MEMORY,
+                "description": "The most memory that its process may take, in bytes." },
         }),
     );
     json!({
@@ -114,11 +118,18 @@ fn plugins_table() -> Json {
         "description": "Plugin files.",
         "properties": {
             "dir": { "type": "string", "description": "The folder; without it, `plugins` beside this file, if it exists." },
+            "trust": { "enum": ["any", "pinned", "signed"], "default": "any", "description": "What a file needs to be executed: nothing, a digest here or in plugins.lock, or a signature by one of the keys." },
+            "keys": keys("Who may sign plugin files."),
             "isolation": isolation("Where the code of plugins runs that do not say it themselves."),
         },
         "propertyNames": { "pattern": NAME },
         "additionalProperties": entry,
     })
+}
+
+fn keys(description: &str) -> Json {
+    let description = format!("{description} Public keys of minisign, `RW…`, or paths of files with them.");
+    json!({ "type": "array", "items": { "type": "string", "minLength": 1 }, "description": description })
 }
 
 fn isolation(description: &str) -> Json {

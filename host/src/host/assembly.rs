@@ -9,7 +9,7 @@ use super::file::ConfigFile;
 use super::ground::Ground;
 use super::profile::RunningProfile;
 use super::surroundings::{Surroundings, read_roots};
-use crate::config::{ConnectorConfig, Findings, Watched};
+use crate::config::{ConnectorConfig, Findings};
 use crate::connector::{Connector, Definition};
 use crate::setup::{ReadyProfile, Setup};
 use crate::transport::{Options, Transport};
@@ -64,7 +64,7 @@ pub(super) fn assemble(
         registry,
         serve: setup.serve,
         warnings: setup.warnings,
-        file: ConfigFile::used(setup.watched.unwrap_or_else(|| Watched::now(path))),
+        file: ConfigFile::used(setup.watched),
         surroundings,
         ground,
     })

@@ -23,7 +23,7 @@ use self::ground::Ground;
 use self::surroundings::Surroundings;
 use crate::Error;
 use crate::cache::Status;
-use crate::config::{Finding, Findings, ServeConfig, Watched};
+use crate::config::{Finding, Findings, ServeConfig};
 use crate::connector::Connector;
 use crate::registry::{Home, Registry};
 use crate::setup::Setup;
@@ -111,7 +111,7 @@ impl Host {
     pub async fn reload(&self, path: &Path) -> Result<Self, Findings> {
         let (file, before) = (path.to_owned(), Arc::clone(&self.0));
         let reloaded = self.0.ground.runtime.spawn_blocking(move || {
-            let seen = Watched::now(&file);
+            let seen = before.file.now(&file);
             let ground = &before.ground;
             let assembled = Setup::read_with(&file, Arc::clone(&ground.shelf))
                 .and_then(|setup| assemble(setup, &file, Arc::clone(ground), Some(&before)));
@@ -123,7 +123,8 @@ impl Host {
         Ok(Self(Arc::new(finished(reloaded.await, path)?)))
     }
 
-    /// Whether it is time to [`reload`](Host::reload): the file is another than when it was read last, or it could not
+    /// Whether it is time to [`reload`](Host::reload): the file, the lock file of the plugins or a file with a key of
+    /// theirs is another than when it was read last, or it could not
     /// be used then and ten seconds have passed; what was missing may be there by now. One call to the system.
     pub fn config_changed(&self) -> bool {
         self.0.file.is_due(self.0.ground.clock.tick().effective)
@@ -131,7 +132,7 @@ impl Host {
 
     /// What the file says now was read, and could not be served: it is left alone for a while.
     pub(crate) fn refuse(&self, path: &Path) {
-        self.0.file.failed(Watched::now(path), self.0.ground.clock.tick().effective);
+        self.0.file.failed(self.0.file.now(path), self.0.ground.clock.tick().effective);
     }
 
     /// A connector.

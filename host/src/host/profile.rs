@@ -35,8 +35,8 @@ impl RunningProfile {
         surroundings: &Arc<Surroundings>,
         before: Option<&Self>,
     ) -> Self {
-        let ReadyProfile { config, made: Made { instance, from, files, .. } } = ready;
-        let settings = surroundings.settings(&config, instance);
+        let ReadyProfile { config, made: Made { instance, grants, from, files, .. } } = ready;
+        let settings = surroundings.settings(&config, instance, grants);
         let environment = surroundings.environment.clone();
         let bound = match before {
             Some(before) => before.bound.successor(settings, environment),
@@ -81,7 +81,7 @@ impl RunningProfile {
         let name = &*self.bound.name;
         match make(&making.registry, &making.config, sources) {
             Ok(made) => {
-                self.bound.replace(making.surroundings.settings(&making.config, made.instance));
+                self.bound.replace(making.surroundings.settings(&making.config, made.instance, made.grants));
                 (making.files, making.from) = (made.files, made.from);
                 info!(profile = name, "a file behind its settings has changed; the profile was made anew");
             }

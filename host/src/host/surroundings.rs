@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::ground::Ground;
@@ -8,6 +8,7 @@ use crate::cache::{Environment, FileStore, MemoryStore, Settings, Store};
 use crate::config::{Finding, Findings, HttpConfig, ProfileConfig, StoreConfig};
 use crate::drive::Driven;
 use crate::exchange::{Exchange, ExchangeLimits};
+use crate::needs::{Grants, Needs};
 use crate::transport::{Options, Transport};
 
 /// What all profiles of a configuration share: `[http]` and `[store]`. Makes what the cache asks for credentials.
@@ -16,6 +17,8 @@ pub(crate) struct Surroundings {
     /// What `ca_file` held.
     roots: Option<Arc<[u8]>>,
     exchange: Arc<Exchange>,
+    /// Where the configuration lies.
+    folder: PathBuf,
     store: StoreConfig,
     pub(super) environment: Environment,
 }
@@ -48,7 +51,8 @@ impl Surroundings {
                 runtime: ground.runtime.clone(),
             },
         };
-        Ok(Arc::new(Self { http, roots, exchange, store, environment }))
+        let folder = config.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(Arc::new(Self { http, roots, exchange, folder, store, environment }))
     }
 
     /// What the cache needs of a profile.
@@ -56,12 +60,14 @@ impl Surroundings {
         &self,
         config: &ProfileConfig,
         instance: Box<dyn crate::instance::Instance>,
+        grants: Grants,
     ) -> Settings {
+        let needs = Needs { exchange: Arc::clone(&self.exchange), grants, folder: self.folder.clone() };
         let acquire: Arc<dyn Acquire> = Arc::new(Driven::new(
             config.name.as_str().into(),
             Arc::clone(&config.type_name),
             instance,
-            Arc::clone(&self.exchange),
+            needs,
             self.environment.clock.clone(),
         ));
         // The settings as they are written: what a source holds may be rotated, what the file names is another account.

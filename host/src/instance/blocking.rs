@@ -79,11 +79,34 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
 
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
+    // Within one poll of a task of Tokio's, its resources are ready only so often; after that they would be pending for ever here, for
+    // that poll does not end before this.
+    let mut future = pin!(tokio::task::unconstrained(future));
     loop {
         match future.as_mut().poll(&mut context) {
             Poll::Ready(value) => return value,
             Poll::Pending => std::thread::park(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_waits_often_is_not_held_up_by_its_budget() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (ended, end) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let semaphore = tokio::sync::Semaphore::new(1);
+            runtime.block_on(async {
+                for _ in 0..1000 {
+                    drop(wait(semaphore.acquire()));
+                }
+            });
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(std::time::Duration::from_secs(20)).expect("it waits for ever");
     }
 }

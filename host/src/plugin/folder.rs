@@ -1,11 +1,12 @@
 //! The plugins folder: every file in it judged, then those that may be loaded, loaded.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::in_process::Shelf;
-use super::judge::{FileKind, Judged, Place, is_library, judge};
+use super::judge::{FileKind, Judged, Place, PluginFile, is_library, judge};
 use super::loaded::Plugin;
 use super::refusal::Refusal;
 use super::settings::{FolderSettings, PluginSettings};
@@ -26,7 +27,7 @@ impl Folder {
     }
 }
 
-/// Judges every `.so` in a folder and loads those that pass; none of them executes before all have been judged.
+/// Judges every plugin file in a folder and loads those that pass; none of them executes before all have been judged.
 ///
 /// `built_in` are the type names that no plugin may bring.
 pub fn load_folder(dir: &Path, settings: &FolderSettings, built_in: &[&str]) -> Folder {
@@ -34,7 +35,7 @@ pub fn load_folder(dir: &Path, settings: &FolderSettings, built_in: &[&str]) -> 
 }
 
 pub(super) fn load(dir: &Path, settings: &FolderSettings, built_in: &[&str], shelf: &Shelf) -> Folder {
-    let (judged, mut refusals) = judge_folder(dir, settings, built_in);
+    let (judged, mut refusals) = judge_all(dir, settings, built_in);
     let mut plugins = Vec::new();
     // A fatal finding means that the host will not start: then nothing shall have run.
     if !refusals.iter().any(Refusal::is_fatal) {
@@ -45,17 +46,37 @@ pub(super) fn load(dir: &Path, settings: &FolderSettings, built_in: &[&str], she
             }
         }
     }
+    refusals.extend(found_twice(&plugins, built_in));
     Folder { plugins, refusals }
 }
 
+/// What came of judging a plugins folder.
+#[derive(Debug, Default)]
+pub struct JudgedFolder {
+    /// What may be loaded, by plugin name, sorted by file name.
+    pub files: Vec<(String, PluginFile)>,
+    /// Why the other files may not.
+    pub refusals: Vec<Refusal>,
+}
+
+/// As [`load_folder`], but nothing is executed.
+pub fn judge_folder(dir: &Path, settings: &FolderSettings, built_in: &[&str]) -> JudgedFolder {
+    let (judged, refusals) = judge_all(dir, settings, built_in);
+    let named = |judged: Judged| {
+        let name = name_of(&judged.file.path).unwrap_or_default();
+        (name, judged.file)
+    };
+    JudgedFolder { files: judged.into_iter().map(|(_, judged)| named(judged)).collect(), refusals }
+}
+
 /// Judges a whole folder without executing anything: what may be loaded, and what may not.
-fn judge_folder(
+fn judge_all(
     dir: &Path,
     settings: &FolderSettings,
     built_in: &[&str],
 ) -> (Vec<(PluginSettings, Judged)>, Vec<Refusal>) {
     let (mut passed, mut refusals) = (Vec::new(), Vec::new());
-    let default = &settings.default;
+    let (default, lock) = (&settings.default, &settings.lock);
     let mut settings: BTreeMap<String, PluginSettings> =
         settings.plugins.iter().map(|(name, settings)| (name.replace('_', "-"), settings.clone())).collect();
     let names = Place::open(dir).and_then(|place| Ok((place.names()?, place)));
@@ -65,7 +86,8 @@ fn judge_folder(
     };
     let mut seen = Vec::new();
     for file in names {
-        let plugin = is_library(Path::new(&file)) || place.is_executable(&file);
+        let signature = Path::new(&file).extension().is_some_and(|extension| extension == "minisig");
+        let plugin = !signature && (is_library(Path::new(&file)) || place.is_executable(&file));
         let Some(name) = plugin_name(&file).filter(|_| plugin) else {
             tracing::debug!(
                 file = %place.path_of(&file).display(),
@@ -74,8 +96,9 @@ fn judge_folder(
             continue;
         };
         let settings = settings.get(&name).unwrap_or(default).clone();
+        let judged = judge(&place, &file, &name, &settings, lock);
         seen.push(name);
-        match judge(&place, &file, &settings) {
+        match judged {
             Ok(judged) => passed.push((settings, judged)),
             Err(refusal) => refusals.push(if settings.required { refusal.fatal() } else { refusal }),
         }
@@ -87,8 +110,22 @@ fn judge_folder(
             format!("has no file for `[plugins.{name}]`; the name is the file's, without `lib` and `.so`");
         Refusal::new(dir, reason).fatal()
     }));
+    // Whoever took a file away may not have meant it; what is left is as good as it was.
+    refusals
+        .extend(lock.plugins().filter(|(name, _)| !seen.iter().any(|seen| seen == name)).map(|(name, _)| {
+        let reason = format!(
+            "pins `{name}`, of which there is no file in {}; put it back, or run `countersign plugins lock`",
+            dir.display()
+        );
+        Refusal::new(lock.path(), reason)
+    }));
     refusals.extend(brought_twice(&passed, built_in));
     (passed, refusals)
+}
+
+/// The plugin's name that a file's has.
+pub(crate) fn name_of(file: &Path) -> Option<String> {
+    file.file_name().and_then(plugin_name)
 }
 
 /// `libacme_login.so` is the plugin `acme-login`, and so are the executables `acme_login` and `acme-login.py`.
@@ -99,25 +136,65 @@ pub(super) fn plugin_name(file: &OsStr) -> Option<String> {
     Some(stem.replace('_', "-"))
 }
 
+/// Of libraries, whose notes say what they bring, before anything runs.
 fn brought_twice(passed: &[(PluginSettings, Judged)], built_in: &[&str]) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    let mut bringers: BTreeMap<&str, &Path> = BTreeMap::new();
+    let mut bringers = Bringers::new(built_in);
     for (_, judged) in passed {
         let FileKind::Library(note) = judged.file.kind() else { continue };
         let allowed = |name: &String| judged.allowed.as_ref().is_none_or(|allowed| allowed.contains(name));
         for name in note.types.iter().map(|noted| &noted.name).filter(|name| allowed(name)) {
-            let other = if built_in.contains(&name.as_str()) {
-                "which is built in".to_owned()
-            } else if let Some(first) = bringers.insert(name, &judged.file.path) {
-                format!("and so does {}", first.display())
-            } else {
-                continue;
-            };
-            let reason = format!(
-                "brings the type `{name}`, {other}; take one away, or leave the file its other types by `types` in its `[plugins.NAME]`"
-            );
-            refusals.push(Refusal::new(&judged.file.path, reason).fatal());
+            refusals.extend(bringers.add(name, &judged.file.path));
         }
     }
     refusals
+}
+
+/// Of executables, which say what they bring when they run: the second of two that bring the same is at fault, and an
+/// executable rather than a library.
+fn found_twice(plugins: &[Plugin], built_in: &[&str]) -> Vec<Refusal> {
+    let mut bringers = Bringers::new(built_in);
+    let (programs, libraries): (Vec<_>, Vec<_>) = plugins.iter().partition(|plugin| plugin.is_executable());
+    let types = |plugin: &'_ Plugin| {
+        plugin.manifests().iter().map(|manifest| manifest.name.clone()).collect::<Vec<_>>()
+    };
+    for library in libraries {
+        types(library).iter().for_each(|name| drop(bringers.add(name, library.file())));
+    }
+    let mut refusals = Vec::new();
+    for program in programs {
+        refusals.extend(types(program).iter().filter_map(|name| bringers.add(name, program.file())));
+    }
+    refusals
+}
+
+/// Which file brings a type.
+struct Bringers<'a> {
+    built_in: &'a [&'a str],
+    first: BTreeMap<String, PathBuf>,
+}
+
+impl<'a> Bringers<'a> {
+    const fn new(built_in: &'a [&'a str]) -> Self {
+        Self { built_in, first: BTreeMap::new() }
+    }
+
+    /// That a file brings a type; a refusal if there is that type already.
+    fn add(&mut self, name: &str, file: &Path) -> Option<Refusal> {
+        let other = if self.built_in.contains(&name) {
+            "which is built in".to_owned()
+        } else {
+            match self.first.entry(name.to_owned()) {
+                Entry::Occupied(first) => format!("and so does {}", first.get().display()),
+                Entry::Vacant(free) => {
+                    free.insert(file.to_owned());
+                    return None;
+                }
+            }
+        };
+        let reason = format!(
+            "brings the type `{name}`, {other}; take one away, or leave the file its other types by `types` in its `[plugins.NAME]`"
+        );
+        Some(Refusal::new(file, reason).fatal())
+    }
 }

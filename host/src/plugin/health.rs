@@ -186,6 +186,11 @@ impl Health {
         }
     }
 
+    /// How long a call that comes now would have to wait.
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        self.state().next.map_or(Duration::ZERO, |next| next.saturating_duration_since(now))
+    }
+
     /// What happened last, as words whose subject is the plugin.
     pub(super) fn last_words(&self) -> Option<String> {
         self.state().last.as_ref().map(|(_, _, words)| words.clone())

@@ -10,7 +10,8 @@ use super::in_process::{InProcess, Shelf};
 use super::judge::{FileKind, Judged, PluginFile};
 use super::process::Process;
 use super::refusal::{Reason, Refusal};
-use super::settings::{Isolation, PluginSettings};
+use super::settings::{Isolation, PluginSettings, Right};
+use super::trust::Evidence;
 use crate::instance::{Blocking, Instance};
 
 /// A plugin file that runs, in whichever home.
@@ -19,6 +20,7 @@ pub struct Plugin {
     about: About,
     manifests: Vec<Manifest>,
     isolation: Isolation,
+    rights: Vec<Right>,
     home: Home,
 }
 
@@ -44,9 +46,14 @@ impl Plugin {
         match Self::run(&judged, settings, shelf) {
             Ok((home, about, mut manifests)) => {
                 if let Some(allowed) = &judged.allowed {
+                    // Of a library the note was judged.
+                    if let Some(missing) = missing(allowed, &manifests) {
+                        return Err(Refusal::new(judged.file.path(), missing));
+                    }
                     manifests.retain(|manifest| allowed.contains(&manifest.name));
                 }
-                Ok(Self { file: judged.file, about, manifests, isolation: settings.isolation, home })
+                let (isolation, rights) = (settings.isolation, settings.allow.clone());
+                Ok(Self { file: judged.file, about, manifests, isolation, rights, home })
             }
             Err(reason) => Err(Refusal::new(judged.file.path(), reason)),
         }
@@ -67,10 +74,15 @@ impl Plugin {
                     .into())
             }
             (Isolation::Process | Isolation::BestEffort, _) => {
-                let (process, about, manifests) = Process::start(judged, settings)?;
+                let (process, about, manifests) = Process::start(judged, settings, shelf)?;
                 Ok((Home::Process(process), about, manifests))
             }
         }
+    }
+
+    /// Whether it is a program of its own, and no library.
+    pub(super) fn is_executable(&self) -> bool {
+        matches!(self.file.kind(), FileKind::Executable)
     }
 
     /// The file.
@@ -88,6 +100,11 @@ impl Plugin {
         self.file.sha256()
     }
 
+    /// What speaks for the file: where its digest stands, and who signed it.
+    pub const fn evidence(&self) -> Evidence {
+        self.file.evidence()
+    }
+
     /// What it says of itself.
     pub const fn about(&self) -> &About {
         &self.about
@@ -96,6 +113,11 @@ impl Plugin {
     /// Where its code runs.
     pub const fn isolation(&self) -> Isolation {
         self.isolation
+    }
+
+    /// What the operator allows it beyond computing.
+    pub fn rights(&self) -> &[Right] {
+        &self.rights
     }
 
     /// The types that it brings and may bring, sorted by name.
@@ -129,6 +151,13 @@ impl Plugin {
     pub fn create(&self, type_name: &str, settings: &Value) -> Result<Box<dyn Profile>, Error> {
         Ok(Box::new(Blocking::new(self.instance(type_name, settings)?)))
     }
+}
+
+/// What is wrong if a type that is named is not there.
+fn missing(allowed: &[String], manifests: &[Manifest]) -> Option<Reason> {
+    let there = |name: &&String| manifests.iter().any(|manifest| manifest.name == **name);
+    let missing = allowed.iter().find(|name| !there(name))?;
+    Some(format!("does not bring the type `{missing}` that `types` in its `[plugins.NAME]` names").into())
 }
 
 impl About {

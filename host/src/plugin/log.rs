@@ -27,11 +27,6 @@ impl PluginLog {
         Self { plugin: plugin.into(), flood: Mutex::default() }
     }
 
-    /// Whose it is.
-    pub(super) fn plugin(&self) -> &str {
-        &self.plugin
-    }
-
     /// The most verbose level that anybody listens to: 0 nothing, 1 error … 5 trace.
     pub(super) fn level() -> u8 {
         match LevelFilter::current() {

@@ -3,7 +3,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What is wrong, without the file: `is empty`.
-pub(super) type Reason = Cow<'static, str>;
+pub(crate) type Reason = Cow<'static, str>;
 
 /// Why a plugin file is not used: one sentence that says what is wrong and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,12 +14,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(file: impl Into<PathBuf>, reason: impl Into<Reason>) -> Self {
+    pub(crate) fn new(file: impl Into<PathBuf>, reason: impl Into<Reason>) -> Self {
         Self { file: file.into(), reason: reason.into(), fatal: false }
     }
 
     /// The host must not start with it, not even without the file.
-    pub(super) fn fatal(mut self) -> Self {
+    pub(crate) fn fatal(mut self) -> Self {
         self.fatal = true;
         self
     }

@@ -1,24 +1,17 @@
-use std::io::{self, Read};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use countersign::Secret;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process_group};
-use zeroize::Zeroize;
 
 use super::Fault;
 use super::file::trimmed;
-use crate::config::reader::io_words;
+use crate::bounded_program::{run, status_words};
 
 /// The most that a program may print, in bytes.
 const LIMIT: usize = 64 << 10;
 
-/// Runs a program without a shell, in `folder`, and takes what it prints. It inherits the environment; its standard
-/// input is empty, and what it says on standard error goes nowhere, for it may be a secret. When it takes longer than
-/// `deadline`, it and what it started are killed.
+/// Runs a program without a shell, in `folder`, and takes what it prints. It inherits the environment.
 pub(super) fn output(line: &str, folder: &Path, deadline: Duration) -> Result<Secret, Fault> {
     let words = words(line)?;
     let (program, arguments) = words.split_first().ok_or_else(|| Fault::new("names no program"))?;
@@ -28,131 +21,22 @@ pub(super) fn output(line: &str, folder: &Path, deadline: Duration) -> Result<Se
         true => Command::new(std::path::absolute(folder.join(program)).unwrap_or_else(|_| program.into())),
         false => Command::new(program),
     };
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .process_group(0);
+    command.args(arguments);
     if !folder.as_os_str().is_empty() {
         command.current_dir(folder);
     }
-    let child = command.spawn().map_err(|error| {
-        let words = match error.kind() {
-            io::ErrorKind::NotFound => "there is no such program".to_owned(),
-            io::ErrorKind::PermissionDenied => "may not be executed".to_owned(),
-            _ => io_words(&error),
-        };
-        Fault::new(format!("the program `{shown}`: {words}"))
-    })?;
-    let mut running = Running { child, until: Instant::now() + deadline, reaped: false };
-    let printed = running.printed();
-    let ended = printed.as_ref().map_or(Ok(None), |_| running.ended());
-    drop(running);
-    match (printed, ended) {
-        (Ok(printed), Ok(Some(status))) if status.success() => {
+    match run(&mut command, LIMIT, deadline) {
+        Ok((printed, status)) if status.success() => {
             let text = std::str::from_utf8(printed.expose()).map_err(|_| {
                 Fault::new(format!("the program `{shown}` printed something that is not UTF-8"))
             })?;
             trimmed(text, || format!("the program `{shown}` printed nothing"))
         }
-        (Ok(_), Ok(Some(status))) => Err(Fault::with_help(
+        Ok((_, status)) => Err(Fault::with_help(
             format!("the program `{shown}` failed: {}", status_words(status)),
             "run it yourself to see what it says; its messages are not shown here, for they may be secret",
         )),
-        (Err(Stop::TooMuch), _) => {
-            Err(Fault::new(format!("the program `{shown}` printed more than {} KiB", LIMIT >> 10)))
-        }
-        (Err(Stop::Io(error)), _) | (_, Err(error)) => {
-            Err(Fault::new(format!("the program `{shown}`: {}", io_words(&error))))
-        }
-        (Err(Stop::Deadline), _) | (_, Ok(None)) => Err(Fault::new(format!(
-            "the program `{shown}` did not end within {} s and was killed",
-            deadline.as_secs_f32()
-        ))),
-    }
-}
-
-/// A program that is killed, with all that it started, when nobody cares any more.
-struct Running {
-    child: Child,
-    until: Instant,
-    reaped: bool,
-}
-
-enum Stop {
-    Deadline,
-    TooMuch,
-    Io(io::Error),
-}
-
-impl Running {
-    /// All that it prints until it closes its output.
-    fn printed(&mut self) -> Result<Secret<Vec<u8>>, Stop> {
-        let mut stdout = self.child.stdout.take().ok_or(Stop::TooMuch)?;
-        // With room for all of it, so that growing leaves no copy of a secret behind.
-        let mut bytes = vec![0; LIMIT + 1];
-        let mut filled = 0;
-        let stop = loop {
-            match self.read(&mut stdout, &mut bytes[filled..]) {
-                Ok(0) => break None,
-                Ok(more) if filled + more > LIMIT => break Some(Stop::TooMuch),
-                Ok(more) => filled += more,
-                Err(stop) => break Some(stop),
-            }
-        };
-        let taken = Secret::new(bytes[..filled].to_vec());
-        bytes.zeroize();
-        stop.map_or(Ok(taken), Err)
-    }
-
-    fn read(&self, stdout: &mut ChildStdout, into: &mut [u8]) -> Result<usize, Stop> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(|_| Stop::Deadline)?;
-        match poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) => Err(Stop::Deadline),
-            Ok(_) => stdout.read(into).map_err(Stop::Io),
-            Err(rustix::io::Errno::INTR) => self.read(stdout, into),
-            Err(error) => Err(Stop::Io(error.into())),
-        }
-    }
-
-    /// Its exit status, unless the deadline comes first. Most have ended when their output does, so it looks often
-    /// at first.
-    fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
-        let mut pause = Duration::from_micros(100);
-        loop {
-            if let Some(status) = self.child.try_wait()? {
-                self.reaped = true;
-                return Ok(Some(status));
-            }
-            if Instant::now() >= self.until {
-                return Ok(None);
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Until it is reaped, nobody else can have its number.
-        if !self.reaped {
-            if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-                let _ = kill_process_group(group, Signal::KILL);
-            }
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
-    }
-}
-
-fn status_words(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => format!("killed by signal {signal}"),
-        (None, None) => "it did not exit".to_owned(),
+        Err(stop) => Err(Fault::new(format!("the program `{shown}`{}", stop.words(LIMIT, deadline)))),
     }
 }
 
@@ -209,6 +93,8 @@ fn finish(word: &mut Option<String>, bare: &mut bool) -> Result<Option<String>, 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -227,7 +113,7 @@ mod tests {
         }
     }
 
-    fn run(line: &str) -> Result<String, String> {
+    fn take(line: &str) -> Result<String, String> {
         output(line, Path::new("/"), Duration::from_secs(5))
             .map(|secret| secret.expose().clone())
             .map_err(|fault| fault.message)
@@ -235,10 +121,10 @@ mod tests {
 
     #[test]
     fn output_is_taken_without_one_newline() {
-        assert_eq!(run("printf 'a\\nb\\n\\n'").unwrap(), "a\nb\n");
-        assert_eq!(run("sh -c 'cat; pwd'").unwrap(), "/");
-        assert_eq!(run("readlink /proc/self/fd/0").unwrap(), "/dev/null");
-        assert_eq!(run("readlink /proc/self/fd/2").unwrap(), "/dev/null");
+        assert_eq!(take("printf 'a\\nb\\n\\n'").unwrap(), "a\nb\n");
+        assert_eq!(take("sh -c 'cat; pwd'").unwrap(), "/");
+        assert_eq!(take("readlink /proc/self/fd/0").unwrap(), "/dev/null");
+        assert_eq!(take("readlink /proc/self/fd/2").unwrap(), "/dev/null");
     }
 
     #[test]
@@ -252,7 +138,7 @@ mod tests {
             ("head -c 70000 /dev/zero", "more than 64 KiB"),
             ("printf '\\377'", "not UTF-8"),
         ] {
-            let message = run(line).unwrap_err();
+            let message = take(line).unwrap_err();
             assert!(message.contains(words) && !message.contains("canary"), "{line}: {message}");
         }
     }

@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign::Secret;
 
-pub(crate) use file::read;
+pub(crate) use file::{ReadError, read as read_file};
 pub use text::escape;
 pub(crate) use text::{Piece, Source, parse};
 pub use watched::Watched;

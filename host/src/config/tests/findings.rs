@@ -118,8 +118,8 @@ fn host_tables_are_checked() {
             "countersign.toml:2:7: plugins.dir: there is no folder nowhere",
             "  help: make it, or leave `dir` out",
             "countersign.toml:3:1: plugins.trsut: is not known here",
-            "  help: known here: `dir`, `isolation`",
-            "countersign.toml:4:10: plugins.trust: is a reserved name",
+            "  help: did you mean `trust`?",
+            "countersign.toml:4:1: plugins.trust: expected string, found table",
             "countersign.toml:6:10: plugins.a.sha256: is not a SHA-256 digest: 64 hexadecimal digits",
             "countersign.toml:7:12: plugins.a.required: expected boolean, found string",
             "countersign.toml:8:9: plugins.a.types: expected array of strings, found string",
@@ -215,4 +215,31 @@ fn sources_without_a_value_are_located() {
             "  help: write `${env:NAME}`, `${file:PATH}`, `${base64:PATH}` or `${command:PROGRAM}`; a dollar sign is `$$`",
         ],
     );
+}
+
+#[test]
+fn whom_to_trust_is_checked() {
+    assert_findings(
+        "[plugins]\ntrust = 'all'\nkeys = ['RWx', 'src/lib.rs', 3]\n[plugins.a]\nkeys = 'RWx'\n",
+        &[
+            "countersign.toml:2:9: plugins.trust: is none of the known ones",
+            "  help: `any`; `pinned`: what has a digest here or in the lock file; `signed`: what one of `keys` signed",
+            "countersign.toml:3:9: plugins.keys[0]: is neither a public key of minisign, `RW…`, nor a file: there is no RWx",
+            "countersign.toml:3:16: plugins.keys[1]: src/lib.rs is no public key of minisign: `RW` and 54 more characters, or a file \
+             with that",
+            "countersign.toml:3:30: plugins.keys[2]: expected string, found integer",
+            "countersign.toml:5:8: plugins.a.keys: expected array of strings, found string",
+        ],
+    );
+    let signed = [
+        "countersign.toml:2:9: plugins.trust: is \"signed\", but there are no `keys` that could sign",
+        "  help: give `keys`: public keys of minisign, `RW…`, or paths of files with them",
+    ];
+    assert_findings("[plugins]\ntrust = 'signed'\n", &signed);
+    let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    for keys in [format!("keys = ['{key}']"), format!("[plugins.a]\nkeys = ['{key}']")] {
+        let text = format!("[plugins]\ntrust = 'signed'\n{keys}\n");
+        let read = crate::config::Document::parse("countersign.toml".as_ref(), &text).unwrap().plugins();
+        assert!(read.is_ok(), "{read:?}");
+    }
 }

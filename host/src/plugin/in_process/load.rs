@@ -1,17 +1,14 @@
 //! From judged bytes to a running library: the one place of the host's plugin code with `unsafe`.
 #![allow(unsafe_code)]
 
-use std::io::Write;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::sync::Arc;
 
 use abi_stable::StableAbi;
 use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError};
 use countersign::Manifest;
-use countersign::abi::{self, PluginModule_Ref};
+use countersign::abi::{self, HostObject, PluginModule_Ref};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-use rustix::fs::{MemfdFlags, SealFlags};
-use rustix::io::Errno;
 
 use super::crew::Crew;
 use super::shelf::{Loaded, Opened, Shelf};
@@ -19,6 +16,7 @@ use super::{layout, lent, profile};
 use crate::instance::wait;
 use crate::plugin::judge::{Judged, PluginNote};
 use crate::plugin::refusal::Reason;
+use crate::plugin::sealed::{Use, sealed};
 
 /// Executes a judged library, unless its bytes are on the shelf: its constructors, then its module, on threads of its own.
 pub(super) fn load(
@@ -26,18 +24,21 @@ pub(super) fn load(
     note: &PluginNote,
     shelf: &Shelf,
 ) -> Result<(Arc<Loaded>, Vec<Manifest>), Reason> {
-    let loaded = shelf.library(judged.file.sha256(), || {
-        let file = sealed(&judged.bytes).map_err(|errno| {
-            format!("cannot be copied into memory: {}", std::io::Error::from(errno).kind())
-        })?;
-        open(file, &note.name)
-    })?;
+    let loaded =
+        shelf.library(judged.file.sha256(), || open(sealed(&judged.bytes, Use::Library)?, &note.name))?;
     let module = loaded.module;
     let manifests =
         loaded.crew.call("manifest", loaded.crew.limits().call, move || profile::manifests(module));
     let manifests = wait(manifests).map_err(|error| too_long(&error))??;
     agree(note, &manifests)?;
     Ok((loaded, manifests))
+}
+
+/// Executes a judged library from a sealed file in memory: its constructors, then its module, which gets what is lent.
+pub(in crate::plugin) fn load_sealed(file: OwnedFd, host: HostObject) -> Result<PluginModule_Ref, Reason> {
+    let module = module(map(file)?)?;
+    profile::open(module, host)?;
+    Ok(module)
 }
 
 /// What fails before the constructors have run is an error by itself.
@@ -74,21 +75,6 @@ fn map(file: OwnedFd) -> Result<&'static Library, Reason> {
     // The loader knows libraries by name: a closed descriptor's number would come back with the next file's bytes.
     let _ = file.into_raw_fd();
     Ok(Box::leak(Box::new(library)))
-}
-
-fn sealed(bytes: &[u8]) -> Result<OwnedFd, Errno> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let name = "countersign-plugin";
-    let file = match rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
-        // A kernel before 6.3.
-        Err(Errno::INVAL) => rustix::fs::memfd_create(name, flags)?,
-        created => created?,
-    };
-    let mut file = std::fs::File::from(file);
-    file.write_all(bytes).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&file, seals)?;
-    Ok(file.into())
 }
 
 fn without_path(error: &libloading::Error, path: &str) -> String {
@@ -130,24 +116,10 @@ fn module(library: &'static Library) -> Result<PluginModule_Ref, Reason> {
 }
 
 /// What was judged by the note must be what runs.
-fn agree(note: &PluginNote, manifests: &[Manifest]) -> Result<(), Reason> {
+pub(in crate::plugin) fn agree(note: &PluginNote, manifests: &[Manifest]) -> Result<(), Reason> {
     let noted = note.types.iter().map(|noted| (&noted.name, &noted.summary));
     if noted.eq(manifests.iter().map(|manifest| (&manifest.name, &manifest.summary))) {
         return Ok(());
     }
     Err("brings other types than its note says; register types only by `register_profile!`".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_judged_cannot_be_changed_before_it_runs() {
-        let file = std::fs::File::from(sealed(b"judged").unwrap());
-        assert!((&file).write_all(b"more").is_err());
-        assert!(rustix::io::pwrite(&file, b"J", 0).is_err());
-        assert!(file.set_len(0).is_err() && file.set_len(100).is_err());
-        assert!(rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE).is_err(), "the seals are sealed too");
-    }
 }

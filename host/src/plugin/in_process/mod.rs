@@ -25,6 +25,8 @@ use serde_json::Value;
 
 pub(crate) use self::exit_guard::{Meant, end_is_meant};
 use self::instance::Hosted;
+pub(super) use self::load::{agree, load_sealed};
+pub(super) use self::profile::{create, manifests};
 use self::shelf::Loaded;
 pub use self::shelf::Shelf;
 use super::health::PluginStatus;

@@ -28,7 +28,7 @@ pub(super) fn open(module: PluginModule_Ref, host: HostObject) -> Result<(), Rea
 }
 
 /// What the library's types say of themselves, sorted by name.
-pub(super) fn manifests(module: PluginModule_Ref) -> Result<Vec<Manifest>, Reason> {
+pub(in crate::plugin) fn manifests(module: PluginModule_Ref) -> Result<Vec<Manifest>, Reason> {
     let mut manifests: Vec<Manifest> = result(module.manifest()())
         .and_then(decode)
         .map_err(|error| format!("does not describe its types: {}", error.message()))?;
@@ -37,7 +37,7 @@ pub(super) fn manifests(module: PluginModule_Ref) -> Result<Vec<Manifest>, Reaso
 }
 
 /// Makes an instance.
-pub(super) fn create(
+pub(in crate::plugin) fn create(
     module: PluginModule_Ref,
     name: &str,
     settings: &Value,

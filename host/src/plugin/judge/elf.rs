@@ -138,6 +138,16 @@ impl<'d> Library<'d> {
         Ok(())
     }
 
+    /// Those of the system's own libraries that the loader would load along with it.
+    pub(super) fn system_libraries(&self) -> Result<Vec<&'static str>, Reason> {
+        let mut needed = Vec::new();
+        for entry in self.dynamic()?.iter().filter(|entry| entry.d_tag.get(LE) == elf::DT_NEEDED) {
+            let name = self.dynamic_text(entry.d_val.get(LE))?;
+            needed.extend(SYSTEM_LIBRARIES.iter().copied().find(|known| *known == name));
+        }
+        Ok(needed)
+    }
+
     /// The descriptions of the notes of an owner (its NUL included), with their kinds.
     pub(super) fn notes(&self, owner: &[u8]) -> Result<Vec<(u32, &'d [u8])>, Reason> {
         let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! The judgement of a plugin file: place, owner, mode, digest, ELF, note. Nothing of the file executes.
+//! The judgement of a plugin file: place, owner, mode, digest, signature, ELF, note. Nothing of the file executes.
 
 mod digest;
 mod elf;
@@ -12,12 +12,15 @@ use std::path::{Path, PathBuf};
 use abi_stable::library::LibHeader;
 use countersign::abi;
 
-use self::digest::{hex, sha256};
+use self::digest::sha256;
+pub(crate) use self::digest::{hex, unhex};
 use self::elf::Library;
 pub use self::note::{NotedType, PluginNote};
 pub(super) use self::place::Place;
+pub(crate) use self::place::read_trusted;
 use super::refusal::{Reason, Refusal};
 use super::settings::PluginSettings;
+use super::trust::{self, Evidence, Lock};
 
 /// A plugin file: which it is, and what it says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,7 @@ pub struct PluginFile {
     pub(super) size: usize,
     pub(super) sha256: [u8; 32],
     pub(super) kind: FileKind,
+    pub(super) evidence: Evidence,
 }
 
 /// What kind of plugin a file is.
@@ -57,6 +61,11 @@ impl PluginFile {
     pub const fn kind(&self) -> &FileKind {
         &self.kind
     }
+
+    /// What was examined that speaks for it; nothing, if it was only [inspected](inspect).
+    pub const fn evidence(&self) -> Evidence {
+        self.evidence
+    }
 }
 
 /// What a file says of itself, wherever it lies and whosever it is; it is not executed.
@@ -64,9 +73,16 @@ impl PluginFile {
 /// # Errors
 /// The file is no plugin for this host.
 pub fn inspect(file: &Path) -> Result<PluginFile, Refusal> {
+    judge_anywhere(file, &PluginSettings::default()).map(|judged| judged.file)
+}
+
+/// As [`inspect`], to be loaded. What speaks for the file is not examined: whoever named it means it.
+pub(super) fn judge_anywhere(file: &Path, settings: &PluginSettings) -> Result<Judged, Refusal> {
     place::read_anywhere(file)
-        .and_then(|bytes| judge_bytes(file, bytes, &PluginSettings::default()))
-        .map(|judged| judged.file)
+        .and_then(|bytes| {
+            let sha256 = sha256(&bytes);
+            judge_bytes(file, (bytes, sha256), Evidence::default(), settings)
+        })
         .map_err(|reason| Refusal::new(file, reason))
 }
 
@@ -78,31 +94,45 @@ pub(super) struct Judged {
     pub(super) allowed: Option<Vec<String>>,
 }
 
-/// Judges a file of the plugins folder.
-pub(super) fn judge(place: &Place, name: &OsStr, settings: &PluginSettings) -> Result<Judged, Refusal> {
-    let path = place.path_of(name);
+impl Judged {
+    /// The system's own libraries that a library needs.
+    pub(super) fn system_libraries(&self) -> Result<Vec<&'static str>, Reason> {
+        Library::parse(&self.bytes)?.system_libraries()
+    }
+}
+
+/// Judges a file of the plugins folder, which is the plugin of that name.
+pub(super) fn judge(
+    place: &Place,
+    file: &OsStr,
+    plugin: &str,
+    settings: &PluginSettings,
+    lock: &Lock,
+) -> Result<Judged, Refusal> {
+    let path = place.path_of(file);
     place
-        .read(name)
-        .and_then(|bytes| judge_bytes(&path, bytes, settings))
+        .read(file)
+        .and_then(|bytes| {
+            let sha256 = sha256(&bytes);
+            let evidence = trust::examine(place, file, plugin, (&bytes, &sha256), settings, lock)?;
+            judge_bytes(&path, (bytes, sha256), evidence, settings)
+        })
         .map_err(|reason| Refusal::new(path, reason))
 }
 
-fn judge_bytes(path: &Path, bytes: Vec<u8>, settings: &PluginSettings) -> Result<Judged, Reason> {
-    let sha256 = sha256(&bytes);
-    if settings.sha256.is_some_and(|expected| expected != sha256) {
-        let found = hex(&sha256);
-        return Err(format!(
-            "is not the file that `sha256` in its `[plugins.NAME]` pins; its digest is {found}"
-        )
-        .into());
-    }
+fn judge_bytes(
+    path: &Path,
+    (bytes, sha256): (Vec<u8>, [u8; 32]),
+    evidence: Evidence,
+    settings: &PluginSettings,
+) -> Result<Judged, Reason> {
     let kind = if is_library(path) {
         FileKind::Library(judge_library(&bytes, settings)?)
     } else {
         judge_executable(&bytes)?;
         FileKind::Executable
     };
-    let file = PluginFile { path: path.to_owned(), size: bytes.len(), sha256, kind };
+    let file = PluginFile { path: path.to_owned(), size: bytes.len(), sha256, kind, evidence };
     Ok(Judged { file, bytes, allowed: settings.types.clone() })
 }
 

@@ -14,6 +14,9 @@ use crate::plugin::refusal::Reason;
 /// The largest plugin file, in bytes.
 pub(super) const MAX_SIZE: u64 = 64 << 20;
 
+/// A FIFO without a writer must not hold us up.
+const READ_ONLY: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
 /// An open plugins folder.
 #[derive(Debug)]
 pub(in crate::plugin) struct Place {
@@ -64,42 +67,64 @@ impl Place {
     /// Reads a file that lies in the folder (a link must not lead out of it), is an ordinary file, belongs to a
     /// trusted owner, and cannot be written by anybody else.
     pub(super) fn read(&self, name: &OsStr) -> Result<Vec<u8>, Reason> {
-        let file = self.open_beneath(name)?;
-        let stat = ordinary(&file)?;
-        trusted(&stat, rustix::process::geteuid().as_raw())?;
-        read_whole(file, &stat)
+        read_judged(self.open_beneath(name)?, MAX_SIZE)
+    }
+
+    /// As [`read`](Place::read), for a small file beside a plugin; `None` if there is none.
+    pub(in crate::plugin) fn read_beside(&self, name: &OsStr, most: u64) -> Result<Option<Vec<u8>>, Reason> {
+        match self.try_open_beneath(name) {
+            Err(Errno::NOENT) => Ok(None),
+            opened => read_judged(opened.map_err(cannot_open)?, most).map(Some),
+        }
     }
 
     fn open_beneath(&self, name: &OsStr) -> Result<OwnedFd, Reason> {
-        // A FIFO without a writer must not hold us up.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        self.try_open_beneath(name).map_err(cannot_open)
+    }
+
+    fn try_open_beneath(&self, name: &OsStr) -> Result<OwnedFd, Errno> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        let opened = match fs::openat2(&self.folder, name, flags, Mode::empty(), resolve) {
+        match fs::openat2(&self.folder, name, READ_ONLY, Mode::empty(), resolve) {
             // A kernel before 5.6, or a sandbox that does not know the call: no links at all, then.
             Err(Errno::NOSYS | Errno::PERM) => {
-                fs::openat(&self.folder, name, flags | OFlags::NOFOLLOW, Mode::empty())
+                fs::openat(&self.folder, name, READ_ONLY | OFlags::NOFOLLOW, Mode::empty())
             }
             opened => opened,
-        };
-        opened.map_err(|errno| match errno {
-            Errno::XDEV => {
-                "is a link that leads out of the plugins folder; copy the file itself there".into()
-            }
-            Errno::LOOP => "is a link that cannot be followed; copy the file itself there".into(),
-            Errno::NOENT => "is a link to nothing".into(),
-            // What open(2) says of a socket.
-            Errno::NXIO => "is not an ordinary file".into(),
-            errno => cannot("be opened", errno),
-        })
+        }
+    }
+}
+
+fn cannot_open(errno: Errno) -> Reason {
+    match errno {
+        Errno::XDEV => "is a link that leads out of the plugins folder; copy the file itself there".into(),
+        Errno::LOOP => "is a link that cannot be followed; copy the file itself there".into(),
+        Errno::NOENT => "is a link to nothing".into(),
+        // What open(2) says of a socket.
+        Errno::NXIO => "is not an ordinary file".into(),
+        errno => cannot("be opened", errno),
+    }
+}
+
+/// Reads a file that says whom to trust, wherever it lies, if it is an ordinary one, belongs to a trusted owner and cannot be
+/// written by anybody else; `None` if there is none.
+pub(crate) fn read_trusted(path: &Path, most: u64) -> Result<Option<Vec<u8>>, Reason> {
+    match fs::open(path, READ_ONLY, Mode::empty()) {
+        Err(Errno::NOENT) => Ok(None),
+        opened => read_judged(opened.map_err(|errno| cannot("be opened", errno))?, most).map(Some),
     }
 }
 
 /// Reads any ordinary file, wherever it lies and whosever it is.
 pub(super) fn read_anywhere(path: &Path) -> Result<Vec<u8>, Reason> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = fs::open(path, flags, Mode::empty()).map_err(|errno| cannot("be opened", errno))?;
+    let file = fs::open(path, READ_ONLY, Mode::empty()).map_err(|errno| cannot("be opened", errno))?;
     let stat = ordinary(&file)?;
-    read_whole(file, &stat)
+    read_whole(file, &stat, MAX_SIZE)
+}
+
+fn read_judged(file: OwnedFd, most: u64) -> Result<Vec<u8>, Reason> {
+    let stat = ordinary(&file)?;
+    trusted(&stat, rustix::process::geteuid().as_raw())?;
+    read_whole(file, &stat, most)
 }
 
 fn ordinary(file: impl AsFd) -> Result<Stat, Reason> {
@@ -111,7 +136,7 @@ fn ordinary(file: impl AsFd) -> Result<Stat, Reason> {
     }
 }
 
-/// Whoever may write a plugin is as mighty as the host itself: only root and the host's own user may.
+/// Whoever may write a plugin, or what says which to trust, is as mighty as the host itself: only root and the host's own user may.
 fn trusted(stat: &Stat, me: u32) -> Result<(), Reason> {
     if stat.st_uid != 0 && stat.st_uid != me {
         let owner = stat.st_uid;
@@ -133,10 +158,14 @@ fn trusted(stat: &Stat, me: u32) -> Result<(), Reason> {
     Ok(())
 }
 
-fn read_whole(file: OwnedFd, stat: &Stat) -> Result<Vec<u8>, Reason> {
+fn read_whole(file: OwnedFd, stat: &Stat, most: u64) -> Result<Vec<u8>, Reason> {
     let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
-    if size > MAX_SIZE {
-        return Err(format!("has more than {} MiB; a plugin has less than 1", MAX_SIZE >> 20).into());
+    if size > most {
+        return Err(if most == MAX_SIZE {
+            format!("has more than {} MiB; a plugin has less than 1", MAX_SIZE >> 20).into()
+        } else {
+            format!("has more than {} KiB", most >> 10).into()
+        });
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
     File::from(file)
@@ -144,7 +173,7 @@ fn read_whole(file: OwnedFd, stat: &Stat) -> Result<Vec<u8>, Reason> {
         .read_to_end(&mut bytes)
         .map_err(|error| Reason::from(format!("cannot be read: {}", error.kind())))?;
     if bytes.len() as u64 != size {
-        return Err("changed while it was read; put plugins in place by renaming them".into());
+        return Err("changed while it was read; put files in place by renaming them".into());
     }
     Ok(bytes)
 }

@@ -1,0 +1,75 @@
+//! What profiles need of their host: exchanges, waits, and where the operator allows it, files, variables, programs.
+//!
+//! Here a need is met, and refused to those who may not have it. Not here: the holding of a conversation, which is
+//! `drive`'s; HTTP, which is `exchange`'s.
+
+mod file;
+mod grants;
+mod program;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use countersign::Error;
+use countersign::protocol::{Event, Need};
+
+pub(crate) use self::grants::Grants;
+use crate::exchange::Exchange;
+
+/// Meets the needs of one profile.
+pub(crate) struct Needs {
+    pub(crate) exchange: Arc<Exchange>,
+    pub(crate) grants: Grants,
+    /// The configuration's folder: what relative paths are relative to.
+    pub(crate) folder: PathBuf,
+}
+
+impl Needs {
+    /// Meets a need; what goes wrong is an event, too.
+    pub(crate) async fn meet(&self, need: Need) -> Event {
+        self.met(need).await.unwrap_or_else(Event::Failed)
+    }
+
+    async fn met(&self, need: Need) -> Result<Event, Error> {
+        Ok(match need {
+            Need::Http(request) => Event::Http(self.exchange.send(request).await?),
+            Need::Sleep(duration) => {
+                tokio::time::sleep(duration).await;
+                Event::Slept
+            }
+            Need::File(path) => {
+                let path = self.folder.join(path);
+                self.grants.file(&path)?;
+                Event::File(blocking(move || file::read(&path)).await?)
+            }
+            Need::Variable(name) => {
+                self.grants.variable(&name)?;
+                Event::Variable(variable(&name)?)
+            }
+            Need::Run(run) => {
+                self.grants.program()?;
+                let folder = self.folder.clone();
+                Event::Ran(blocking(move || program::run(&run, &folder)).await?)
+            }
+            _ => return Err(Error::unsupported("this host does not know what the profile needs; update it")),
+        })
+    }
+}
+
+/// Files and programs may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Error::unavailable("the host is shutting down")))
+}
+
+fn variable(name: &str) -> Result<Option<countersign::Secret>, Error> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value.into())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err(Error::config(format!("the environment variable {name} is not UTF-8")))
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The built-in types and the examples pass the conformance suite, as an author runs it, in every home; a plugin that does not keep to
+//! the rules does not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use countersign_tests::built;
+use countersign_tests::folder::Folder;
+use countersign_tests::keys;
+use serde_json::{Value, json};
+
+/// A folder with a configuration of `tests/conformance`, and with the key that some of them name.
+fn folder(config: &str) -> Folder {
+    let folder = Folder::new();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance").join(config);
+    folder.config(&fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())));
+    folder.put("key.pem", keys::p256().private);
+    folder
+}
+
+/// What the program says of a file: its exit status, and its report.
+fn test(folder: &Folder, file: &Path, more: &[&str]) -> (i32, Value) {
+    let output = Command::new(built::program())
+        .current_dir(folder.path())
+        .args(["plugins", "test", "--json"])
+        .arg(file)
+        .args(more)
+        .env_remove("COUNTERSIGN_CONFIG")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let (out, err) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned());
+    let report = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}"));
+    for secret in ["throw-away", "c0nf0rmance-canary"] {
+        assert!(!out.contains(secret) && !err.contains(secret), "{secret}: {out}{err}");
+    }
+    (output.status.code().unwrap(), report)
+}
+
+/// Runs the suite on a file that keeps to everything.
+fn passes(file: &Path, config: &str) {
+    let (code, report) = test(&folder(config), file, &[]);
+    let homes = report["homes"].as_array().unwrap();
+    let words = failures(&report).join("\n");
+    assert_eq!((code, words.as_str()), (0, ""), "{}", file.display());
+    for home in homes {
+        assert!(home["refused"].is_null(), "{}: {}", file.display(), home["refused"]);
+        let passed =
+            home["checks"].as_array().unwrap().iter().filter(|check| check["verdict"] == "passed").count();
+        assert!(passed >= 18, "only {passed} checks were passed by {} in {}", file.display(), home["home"]);
+    }
+}
+
+fn failures(report: &Value) -> Vec<String> {
+    let homes = report["homes"].as_array().unwrap().iter();
+    let checks =
+        homes.flat_map(|home| home["checks"].as_array().unwrap()).chain(report["across"].as_array().unwrap());
+    checks
+        .filter(|check| check["verdict"] == "failed")
+        .map(|check| format!("{} of {}: {}", check["check"], check["about"], check["why"]))
+        .collect()
+}
+
+fn example(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples").join(file)
+}
+
+#[test]
+fn every_built_in_type_passes_as_a_library() {
+    for name in ["api-key", "aws-sigv4", "basic", "bearer", "jwt-bearer", "oauth2"] {
+        passes(&built::plugin(&format!("countersign-{name}")), &format!("{name}.toml"));
+    }
+}
+
+#[test]
+fn the_examples_in_rust_pass() {
+    for name in ["acme-login", "acme-hmac"] {
+        passes(&built::plugin(name), &format!("{name}.toml"));
+    }
+}
+
+#[test]
+fn the_examples_in_python_and_shell_pass() {
+    for (file, config) in [
+        ("acme-login.py", "acme-login.toml"),
+        ("acme-login.sh", "acme-login.toml"),
+        ("acme-hmac.py", "acme-hmac.toml"),
+    ] {
+        passes(&example(file), config);
+    }
+}
+
+#[test]
+fn the_built_in_types_pass_as_a_program() {
+    for name in ["api-key", "aws-sigv4", "basic", "bearer", "jwt-bearer", "oauth2"] {
+        passes(&built::executable("countersign-fixture-over-stdio"), &format!("{name}.toml"));
+    }
+}
+
+#[test]
+fn the_recipes_of_the_cookbook_pass() {
+    passes(&built::plugin("acme-cookbook"), "cookbook.toml");
+}
+
+#[test]
+fn what_is_crooked_is_named_and_the_status_is_1() {
+    let folder = Folder::new();
+    folder.config("[profiles.panics]\ntype = \"faulty\"\nact = \"panic-in-acquire-later\"\n");
+    let (code, report) =
+        test(&folder, &built::plugin("countersign-fixture-faults"), &["--isolation", "in-process"]);
+    let failures = failures(&report);
+    assert_eq!(code, 1);
+    for check in ["acquired", "never-internal", "schema-closed"] {
+        assert!(
+            failures.iter().any(|failure| failure.starts_with(&format!("\"{check}\""))),
+            "{check}: {failures:#?}"
+        );
+    }
+}
+
+#[test]
+fn without_a_configuration_it_says_what_to_give_and_a_script_is_the_issuer() {
+    let folder = Folder::new();
+    let (code, report) = test(&folder, &built::plugin("acme-login"), &["--isolation", "in-process"]);
+    assert_eq!((code, failures(&report)), (0, Vec::new()));
+    assert!(report.to_string().contains("--config FILE") && report["skipped"].as_u64().unwrap() > 0);
+
+    let folder = self::folder("acme-login.toml");
+    let acquired = |answers: Value| {
+        folder.put("answers.json", answers.to_string());
+        let more = ["--script", "answers.json", "--isolation", "in-process"];
+        let (_, report) = test(&folder, &built::plugin("acme-login"), &more);
+        let checks = report["homes"][0]["checks"].as_array().unwrap().clone();
+        checks.into_iter().find(|check| check["check"] == "acquired").unwrap()["verdict"].clone()
+    };
+    assert_eq!(
+        acquired(json!([{ "body": { "session": "s-{{conversation}}", "ttl_seconds": 60 } }])),
+        "passed"
+    );
+    assert_eq!(acquired(json!([{ "body": { "token": "t" } }])), "failed");
+}

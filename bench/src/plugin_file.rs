@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use countersign_host::plugin::{FolderSettings, load_folder};
+use countersign_host::plugin::{FolderSettings, Isolation, load_folder};
 use countersign_host::registry::Registry;
 
 use crate::hosts;
@@ -30,7 +30,7 @@ pub fn load_once(file: &Path) {
     let built_in = Registry::built_in();
     let start = Instant::now();
     let names: Vec<&str> = built_in.names().collect();
-    let loaded = load_folder(&plugins, &FolderSettings::default(), &names);
+    let loaded = load_folder(&plugins, &FolderSettings::isolated(Isolation::InProcess), &names);
     let registry = loaded.plugins.into_iter().fold(Registry::built_in(), Registry::with_plugin);
     let spent = start.elapsed();
     assert!(registry.manifest("bench-token").is_some());

@@ -139,6 +139,13 @@ impl Error {
         self
     }
 
+    /// The same error, with what failed in front of its message.
+    #[must_use]
+    pub fn within(mut self, what: &str) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// Says how long the issuer wants to be left alone.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {

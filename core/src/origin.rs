@@ -72,6 +72,19 @@ impl Origin {
         self.host == "localhost"
             || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
+
+    /// Whether it is an address of this machine's own link, which no router passes on (RFC 3927, RFC 4291 §2.5.6), or one
+    /// of those that EC2 uses like that (`fd00:ec2::/32`): where clouds tell an instance or a container of its credentials.
+    pub fn is_link_local(&self) -> bool {
+        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
+        match bare.parse::<std::net::IpAddr>() {
+            Ok(std::net::IpAddr::V4(address)) => address.is_link_local(),
+            Ok(std::net::IpAddr::V6(address)) => {
+                address.is_unicast_link_local() || matches!(address.segments(), [0xfd00, 0x0ec2, ..])
+            }
+            Err(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -118,6 +131,16 @@ mod tests {
     fn loopback_is_recognized_in_every_spelling() {
         for url in ["http://localhost:1", "http://127.9.9.9", "http://[::1]:80/x"] {
             assert!(url.parse::<Origin>().unwrap().is_loopback(), "{url}");
+        }
+        for (url, link_local) in [
+            ("http://169.254.169.254", true),
+            ("http://[fd00:ec2::254]", true),
+            ("http://[fe80::1]", true),
+            ("http://169.255.0.1", false),
+            ("http://[fd00:ec3::1]", false),
+            ("http://169.254.169.254.example", false),
+        ] {
+            assert_eq!(url.parse::<Origin>().unwrap().is_link_local(), link_local, "{url}");
         }
         assert!(!"http://localhost.example".parse::<Origin>().unwrap().is_loopback());
     }

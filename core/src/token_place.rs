@@ -61,7 +61,7 @@ impl TokenPlace {
 
     /// The same for a token that is made for one request.
     pub fn edits(&self, token: impl AsRef<str>) -> Edits {
-        Edits::none().and(self.place, &self.name, self.value(token.as_ref()))
+        Edits::none().and(self.place, self.name.clone(), self.value(token.as_ref()))
     }
 
     fn value(&self, token: &str) -> Secret {

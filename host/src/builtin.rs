@@ -1,6 +1,7 @@
 //! The profile types that are linked in. A crate that is named here registers its types by itself.
 
 use countersign_api_key as _;
+use countersign_aws_sigv4 as _;
 use countersign_basic as _;
 use countersign_bearer as _;
 use countersign_jwt_bearer as _;

@@ -45,7 +45,8 @@ impl Exchange {
         let origin = Origin::of(&uri).map_err(|error| {
             Error::config(format!("the URL that the profile asks for {}", error.message()))
         })?;
-        if !origin.is_https() && !origin.is_loopback() && !self.limits.allow_http {
+        let near = origin.is_loopback() || origin.is_link_local();
+        if !origin.is_https() && !near && !self.limits.allow_http {
             return Err(Error::config(format!(
                 "{origin} is plain http, and credentials would cross the network in clear; use https"
             )));
@@ -64,7 +65,7 @@ impl Exchange {
             .map_err(|_| Error::internal("the profile asks for a method that is none"))?;
         let sent = self
             .transport
-            .to(origin.is_loopback())
+            .to(origin.is_loopback() || origin.is_link_local())
             .request(method, &request.url)
             .headers(headers(&request.headers)?)
             .body(request.body.expose().clone())

@@ -7,11 +7,9 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{FileExt, symlink};
 
-use countersign_host::plugin::{
-    FileKind, Folder as Loaded, FolderSettings, PluginSettings, inspect, load_folder,
-};
+use countersign_host::plugin::{FileKind, Folder as Loaded, PluginSettings, inspect, load_folder};
 use support::elf::{DYNAMIC, Elf, LOAD, RELRO, STACK};
-use support::{Folder, mode, plugin};
+use support::{Folder, all_in_process, in_process, mode, plugin};
 
 const LOGIN: &str = "acme-login";
 const FILE: &str = "libacme_login.so";
@@ -31,11 +29,11 @@ fn refusal(bytes: &[u8]) -> String {
 }
 
 fn load(folder: &Folder) -> Loaded {
-    load_with(folder, PluginSettings::default())
+    load_with(folder, in_process())
 }
 
 fn load_with(folder: &Folder, settings: PluginSettings) -> Loaded {
-    load_folder(folder.path(), &FolderSettings::default().with(LOGIN.to_owned(), settings), &[])
+    load_folder(folder.path(), &all_in_process().with(LOGIN.to_owned(), settings), &[])
 }
 
 /// The one refusal of a folder from which nothing is loaded.
@@ -248,7 +246,7 @@ fn what_is_no_ordinary_file_is_refused_at_once() {
 #[test]
 fn a_pinned_file_must_be_the_very_one() {
     let sha256 = *inspect(&plugin(LOGIN)).unwrap().sha256();
-    let pinned = |sha256| PluginSettings { sha256: Some(sha256), ..PluginSettings::default() };
+    let pinned = |sha256| PluginSettings { sha256: Some(sha256), ..in_process() };
     assert_eq!(load_with(&Folder::with(&[LOGIN]), pinned(sha256)).plugins.len(), 1);
     let refusal = only_refusal(&load_with(&Folder::with(&[LOGIN]), pinned([7; 32])));
     let digest: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -268,7 +266,7 @@ fn a_type_from_two_files_stops_the_start_and_both_files_are_named() {
 #[test]
 fn a_type_that_is_built_in_stops_the_start() {
     let folder = Folder::with(&[LOGIN]);
-    let loaded = load_folder(folder.path(), &FolderSettings::default(), &["acme-login"]);
+    let loaded = load_folder(folder.path(), &all_in_process(), &["acme-login"]);
     assert!(only_refusal(&loaded).contains("which is built in") && loaded.is_fatal());
 }
 
@@ -278,11 +276,11 @@ fn an_operator_can_limit_a_file_to_some_of_its_types() {
     let folder = Folder::with(&[package]);
     let load = |types: &[&str]| {
         let types = Some(types.iter().map(|name| (*name).to_owned()).collect());
-        let settings = PluginSettings { types, ..PluginSettings::default() };
+        let settings = PluginSettings { types, ..in_process() };
         // In the settings' keys, `_` and `-` are the same.
         load_folder(
             folder.path(),
-            &FolderSettings::default().with("countersign_fixture_faults".to_owned(), settings),
+            &all_in_process().with("countersign_fixture_faults".to_owned(), settings),
             &["faulty"],
         )
     };
@@ -297,7 +295,7 @@ fn an_operator_can_limit_a_file_to_some_of_its_types() {
 
 #[test]
 fn a_required_plugin_that_is_bad_or_missing_stops_the_start() {
-    let required = PluginSettings { required: true, ..PluginSettings::default() };
+    let required = PluginSettings { required: true, ..in_process() };
     let folder = Folder::new();
     assert!(load_with(&folder, required.clone()).is_fatal());
     folder.put(FILE, b"no plugin");
@@ -317,7 +315,7 @@ fn an_allowed_library_is_no_longer_a_reason() {
     let folder = Folder::new();
     folder.put(FILE, &good().replace(b"libgcc_s.so.1\0", b"libevil_.so.1\0").0);
     let allow_libraries = vec!["libevil_.so.1".to_owned()];
-    let loaded = load_with(&folder, PluginSettings { allow_libraries, ..PluginSettings::default() });
+    let loaded = load_with(&folder, PluginSettings { allow_libraries, ..in_process() });
     // It passes the judgement; the loader then finds no such library.
     let refusal = only_refusal(&loaded);
     assert!(refusal.contains("cannot be loaded: libevil_.so.1"), "{refusal}");
@@ -346,7 +344,7 @@ fn one_bad_file_does_not_stop_the_good_ones() {
 fn a_folder_that_does_not_exist_is_named() {
     let folder = Folder::new();
     let missing = folder.path().join("plugins");
-    let loaded = load_folder(&missing, &FolderSettings::default(), &[]);
+    let loaded = load_folder(&missing, &all_in_process(), &[]);
     assert!(only_refusal(&loaded).contains("plugins does not exist"));
 }
 

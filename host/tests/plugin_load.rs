@@ -10,13 +10,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use countersign::testing::{Answer, ScriptedHost};
 use countersign::{ErrorKind, Profile, RequestHead, SignContext};
-use countersign_host::plugin::{Folder as Loaded, FolderSettings, load_folder};
+use countersign_host::plugin::{Folder as Loaded, load_folder};
 use countersign_host::registry::{Home, Registry};
 use serde_json::{Value, json};
-use support::Folder;
+use support::{Folder, all_in_process};
 
 fn load(folder: &Folder) -> Loaded {
-    let loaded = load_folder(folder.path(), &FolderSettings::default(), &[]);
+    let loaded = load_folder(folder.path(), &all_in_process(), &[]);
     assert_eq!(loaded.refusals, [], "nothing is refused");
     loaded
 }

@@ -35,7 +35,7 @@ fn registry(folder: &Folder) -> Registry {
 #[test]
 fn a_library_says_the_same_of_itself_as_in_the_host_s_process() {
     let folder = Folder::with(&["acme-login", "acme-hmac"]);
-    let inside = load_folder(folder.path(), &FolderSettings::default(), &[]);
+    let inside = load_folder(folder.path(), &support::all_in_process(), &[]);
     let outside = load(&folder, &[]);
     assert_eq!(outside.refusals, []);
     for (inside, outside) in inside.plugins.iter().zip(&outside.plugins) {
@@ -64,7 +64,7 @@ fn a_login_through_a_process_is_like_one_linked_in() {
 #[test]
 fn a_wrong_setting_is_named_as_in_the_host_s_process() {
     let folder = Folder::with(&["acme-login"]);
-    let inside = load_folder(folder.path(), &FolderSettings::default(), &[]).plugins;
+    let inside = load_folder(folder.path(), &support::all_in_process(), &[]).plugins;
     let settings = json!({ "login_url": "https://acme.example/login", "usr": "erp", "password": "canary" });
     let expected = inside[0].create("acme-login", &settings).err().unwrap();
     let error = registry(&folder).create("acme-login", &settings).err().unwrap();

@@ -12,7 +12,7 @@ use countersign_host::plugin::{
     Evidence, Folder as Loaded, FolderSettings, Lock, Locked, Pin, PluginSettings, SecretKey, Trust,
     load_folder,
 };
-use support::{Folder, mode, plugin};
+use support::{Folder, all_in_process, in_process, mode, plugin};
 
 const LOGIN: &str = "acme-login";
 const HMAC: &str = "acme-hmac";
@@ -20,11 +20,11 @@ const FILE: &str = "libacme_login.so";
 const SIGNATURE: &str = "libacme_login.so.minisig";
 
 fn settings(trust: Trust, keys: &[&SecretKey]) -> PluginSettings {
-    PluginSettings { trust, keys: keys.iter().map(|key| key.public()).collect(), ..PluginSettings::default() }
+    PluginSettings { trust, keys: keys.iter().map(|key| key.public()).collect(), ..in_process() }
 }
 
 fn load(folder: &Folder, default: PluginSettings) -> Loaded {
-    load_folder(folder.path(), &FolderSettings { default, ..FolderSettings::default() }, &[])
+    load_folder(folder.path(), &FolderSettings { default, ..all_in_process() }, &[])
 }
 
 /// What speaks for the only plugin of a folder.
@@ -195,7 +195,7 @@ fn pinned_means_a_digest_in_the_configuration_or_the_lock_file() {
     let folder = Folder::with(&[LOGIN]);
     let load = |pin: Option<[u8; 32]>, lock: Lock| {
         let default = settings(Trust::Pinned, &[]);
-        let mut settings = FolderSettings { default: default.clone(), lock, ..FolderSettings::default() };
+        let mut settings = FolderSettings { default: default.clone(), lock, ..all_in_process() };
         if let Some(sha256) = pin {
             settings = settings.with(LOGIN, PluginSettings { sha256: Some(sha256), ..default });
         }
@@ -223,7 +223,7 @@ fn pinned_means_a_digest_in_the_configuration_or_the_lock_file() {
 fn a_locked_digest_holds_even_if_none_is_demanded() {
     let folder = Folder::with(&[LOGIN]);
     let lock = lock_of(&folder, &[(LOGIN, [7; 32])]);
-    let loaded = load_folder(folder.path(), &FolderSettings { lock, ..FolderSettings::default() }, &[]);
+    let loaded = load_folder(folder.path(), &FolderSettings { lock, ..all_in_process() }, &[]);
     assert!(refused(&loaded).contains("plugins.lock pins"));
 }
 
@@ -240,7 +240,7 @@ fn an_older_version_with_a_good_signature_is_refused_only_by_a_digest() {
     let settings = FolderSettings {
         default: settings(Trust::Signed, &[&key]),
         lock: lock_of(&folder, &[(LOGIN, digest())]),
-        ..FolderSettings::default()
+        ..all_in_process()
     };
     let refused = refused(&load_folder(folder.path(), &settings, &[]));
     assert!(refused.contains("plugins.lock pins"), "{refused}");
@@ -250,7 +250,7 @@ fn an_older_version_with_a_good_signature_is_refused_only_by_a_digest() {
 fn a_locked_plugin_that_is_gone_is_said_and_holds_up_nothing() {
     let folder = Folder::with(&[LOGIN]);
     let lock = lock_of(&folder, &[(LOGIN, digest()), ("gone", [7; 32])]);
-    let loaded = load_folder(folder.path(), &FolderSettings { lock, ..FolderSettings::default() }, &[]);
+    let loaded = load_folder(folder.path(), &FolderSettings { lock, ..all_in_process() }, &[]);
     assert_eq!(loaded.plugins.len(), 1);
     assert!(!loaded.is_fatal());
     let [stale] = &*loaded.refusals else { panic!("{:?}", loaded.refusals) };
@@ -264,7 +264,7 @@ fn a_required_plugin_that_is_not_trusted_stops_the_start() {
     let default = settings(Trust::Signed, &[&key]);
     let required = PluginSettings { required: true, ..default.clone() };
     for (demand, fatal) in [(default, false), (required, true)] {
-        let settings = FolderSettings { default: settings(Trust::Any, &[]), ..FolderSettings::default() };
+        let settings = FolderSettings { default: settings(Trust::Any, &[]), ..all_in_process() };
         let loaded = load_folder(folder.path(), &settings.with(LOGIN, demand), &[]);
         assert_eq!((loaded.is_fatal(), loaded.plugins.len()), (fatal, usize::from(!fatal)));
     }

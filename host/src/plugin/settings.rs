@@ -15,6 +15,11 @@ pub struct FolderSettings {
 }
 
 impl FolderSettings {
+    /// All plugins run there.
+    pub fn isolated(isolation: Isolation) -> Self {
+        Self { default: PluginSettings { isolation, ..PluginSettings::default() }, ..Self::default() }
+    }
+
     /// With what is said of one plugin.
     #[must_use]
     pub fn with(mut self, plugin: impl Into<String>, settings: PluginSettings) -> Self {
@@ -71,11 +76,11 @@ impl Default for PluginSettings {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Isolation {
     /// In a process of its own, in a sandbox; where the kernel cannot enforce all of that, not at all.
+    #[default]
     Process,
     /// In a process of its own, in as much of the sandbox as the kernel can enforce.
     BestEffort,
     /// In the host's process: whatever it does, the host does. Not for executables.
-    #[default]
     InProcess,
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use countersign_host::plugin::{FolderSettings, Isolation, PluginSettings};
 use tempfile::TempDir;
 
 /// The crates that tests load.
@@ -43,6 +44,16 @@ fn build() -> PathBuf {
 
 pub(crate) fn file_name(package: &str) -> String {
     format!("lib{}.so", package.replace('-', "_"))
+}
+
+/// Settings of a plugin that runs in the test's own process.
+pub(crate) fn in_process() -> PluginSettings {
+    PluginSettings { isolation: Isolation::InProcess, ..PluginSettings::default() }
+}
+
+/// Settings of a folder whose plugins do so.
+pub(crate) fn all_in_process() -> FolderSettings {
+    FolderSettings::isolated(Isolation::InProcess)
 }
 
 /// A plugins folder of one test.

@@ -32,6 +32,7 @@ macro_rules! template {
     };
 }
 
+const HOME: &str = "[plugins.acme-login]\nisolation = \"process\"\n\n";
 const LOGIN_CONFIG: &str = "[profiles.acme-login]\ntype      = \"acme-login\"\nlogin_url = \"https://acme.example/login\"\nuser      = \"erp\"\n\
                             password  = \"${env:ACME_PASSWORD}\"\n";
 const SIGNING_CONFIG: &str =
@@ -103,7 +104,9 @@ impl Kit {
             "{tests}\ncountersign plugins test {built} --config example.toml\ninstall -D -m {mode} {built} {plugins}/{file}"
         );
         let own = words.replaced(if signs { SIGNING_CONFIG } else { LOGIN_CONFIG });
-        let config = format!("{own}{}", shared.replaced(CONNECTOR));
+        // A script cannot run in the host's process.
+        let home = if language == Language::Rust { "" } else { HOME };
+        let config = format!("{}{own}{}", shared.replaced(home), shared.replaced(CONNECTOR));
         let about = words.replaced(if signs { SIGNING_ABOUT } else { LOGIN_ABOUT });
         let readme = shared
             .replaced(template!("README.md.in"))

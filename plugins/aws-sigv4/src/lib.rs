@@ -1,0 +1,91 @@
+//! The profile type `aws-sigv4`: each request is signed with AWS Signature Version 4, in headers or in the query.
+//!
+//! ```toml
+//! [profiles.bucket]
+//! type    = "aws-sigv4"
+//! region  = "eu-central-1"
+//! service = "s3"
+//! access_key_id     = "AKIDEXAMPLE"
+//! secret_access_key = "${env:BUCKET_SECRET}"
+//! ```
+//!
+//! Source: "Signature Version 4 for API requests" in the AWS Identity and Access Management user guide; the test suite that
+//! the AWS SDKs share.
+#![forbid(unsafe_code)]
+
+mod canonical;
+mod config;
+mod credentials;
+mod date;
+mod encode;
+mod key;
+mod sign;
+
+use std::time::{Duration, SystemTime};
+
+use countersign::{AuthProfile, Context, Credential, Edits, Error, Inputs, RequestHead, SignContext};
+
+pub use config::AwsSigV4Config;
+use credentials::{Keys, Source};
+use key::Material;
+use sign::Signature;
+
+/// A profile of the type `aws-sigv4`.
+#[derive(Debug)]
+pub struct AwsSigV4 {
+    source: Source,
+    signature: Signature,
+}
+
+impl AuthProfile for AwsSigV4 {
+    const TYPE: &'static str = "aws-sigv4";
+    const SUMMARY: &'static str = "each request signed with AWS Signature Version 4";
+    type Config = AwsSigV4Config;
+
+    fn new(config: AwsSigV4Config) -> Result<Self, Error> {
+        config.into_profile()
+    }
+
+    fn inputs(&self) -> Inputs {
+        if self.signature.signs_payload() { Inputs::none().body() } else { Inputs::none() }
+    }
+
+    async fn acquire(&self, cx: &Context) -> Result<Credential, Error> {
+        let Keys { access_key_id, secret_access_key, session_token, expires } = self.source.keys(cx).await?;
+        let material = Material::new(access_key_id, secret_access_key, session_token);
+        let credential = Credential::signing(&material)?;
+        Ok(match (expires, self.source.is_given()) {
+            (Some(at), _) => credential.valid_until(at),
+            (None, true) => credential.until_rejected(),
+            // What was found may be found changed later.
+            (None, false) => credential,
+        })
+    }
+
+    fn sign(
+        &self,
+        credential: &Credential,
+        request: &RequestHead<'_>,
+        cx: &SignContext,
+    ) -> Result<Edits, Error> {
+        self.signature.sign(credential.material::<Material>()?, request, cx.now())
+    }
+}
+
+/// An instant that an AWS answer names, as `2026-11-26T12:00:00Z` (RFC 3339) or as seconds since the epoch.
+pub(crate) fn instant(text: &str) -> Option<SystemTime> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 && seconds < 1e11 => {
+            Some(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds))
+        }
+        Ok(_) => None,
+        Err(_) => date::parse(text),
+    }
+}
+
+countersign::register_profile!(AwsSigV4);
+#[cfg(feature = "plugin")]
+countersign::export_plugin!();
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The packages that are built as plugin files, and the features that make them ones.
-const PLUGINS: [(&str, &[&str]); 10] = [
+const PLUGINS: [(&str, &[&str]); 11] = [
     ("countersign-api-key", &["--features", "plugin"]),
+    ("countersign-aws-sigv4", &["--features", "plugin"]),
     ("countersign-basic", &["--features", "plugin"]),
     ("countersign-bearer", &["--features", "plugin"]),
     ("countersign-jwt-bearer", &["--features", "plugin"]),

@@ -69,7 +69,7 @@ fn example(file: &str) -> PathBuf {
 
 #[test]
 fn every_built_in_type_passes_as_a_library() {
-    for name in ["api-key", "basic", "bearer", "jwt-bearer", "oauth2"] {
+    for name in ["api-key", "aws-sigv4", "basic", "bearer", "jwt-bearer", "oauth2"] {
         passes(&built::plugin(&format!("countersign-{name}")), &format!("{name}.toml"));
     }
 }
@@ -94,7 +94,7 @@ fn the_examples_in_python_and_shell_pass() {
 
 #[test]
 fn the_built_in_types_pass_as_a_program() {
-    for name in ["api-key", "basic", "bearer", "jwt-bearer", "oauth2"] {
+    for name in ["api-key", "aws-sigv4", "basic", "bearer", "jwt-bearer", "oauth2"] {
         passes(&built::executable("countersign-fixture-over-stdio"), &format!("{name}.toml"));
     }
 }

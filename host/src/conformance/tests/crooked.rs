@@ -204,7 +204,7 @@ impl AuthProfile for Crooked {
                 edits
             }
             "sign-fast" => {
-                std::thread::sleep(Duration::from_millis(6));
+                std::thread::sleep(Duration::from_millis(21));
                 edits
             }
             "signs-randomly" => {

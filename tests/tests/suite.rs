@@ -2,7 +2,7 @@
 //! process of its own, and as a program.
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use countersign::testing::{Answer, ScriptedHost};
 use countersign::{Credential, Error, ErrorKind, HttpRequest, Lifetime, Profile, RequestHead};
@@ -163,6 +163,26 @@ fn tokens_are_signed_with_the_key_and_live_as_long_as_they_say() {
         assert_eq!((published.len(), &published[0]["kty"]), (1, &json!("OKP")));
         assert_eq!(published[0]["kid"].as_str(), token.header.kid.as_deref());
         assert!(published[0].get("d").is_none(), "the private half stays here");
+    });
+}
+
+#[test]
+fn requests_are_signed_for_aws() {
+    in_each_home(|create| {
+        let settings = json!({
+            "region": "us-east-1", "service": "s3", "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+            "secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        });
+        let aws = create("aws-sigv4", settings).unwrap();
+        let mut host = ScriptedHost::new().at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_369_353_600));
+        let credential = host.acquire(&*aws).unwrap();
+        let request = RequestHead::new("GET", "https", "examplebucket.s3.amazonaws.com", "/")
+            .with_query(Some("lifecycle"))
+            .with_body(Some(b""));
+        let edits = host.sign(&*aws, credential, &request).unwrap();
+        // An example of the API reference of Amazon S3.
+        let signature = "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543";
+        assert!(edits[2].2.ends_with(signature), "{}", edits[2].2);
     });
 }
 

@@ -75,7 +75,7 @@ impl AuthProfile for AwsSigV4 {
 /// An instant that an AWS answer names, as `2026-11-26T12:00:00Z` (RFC 3339) or as seconds since the epoch.
 pub(crate) fn instant(text: &str) -> Option<SystemTime> {
     match text.parse::<f64>() {
-        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 && seconds < 1e11 => {
+        Ok(seconds) if (0.0..1e11).contains(&seconds) => {
             Some(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds))
         }
         Ok(_) => None,

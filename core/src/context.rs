@@ -36,7 +36,11 @@ struct Exchange {
 }
 
 impl Context {
-    pub(crate) fn new(start: Start, inputs: Inputs) -> Self {
+    /// What is not declared is not there, whatever the host sends.
+    pub(crate) fn new(mut start: Start, inputs: Inputs) -> Self {
+        let declared = start.caller.as_map().iter().filter(|(name, _)| inputs.reads_caller(name));
+        start.caller = declared.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        start.target = start.target.filter(|_| inputs.reads_target());
         let exchange = Exchange {
             now: start.now,
             last: 0,

@@ -17,6 +17,7 @@ use crate::plugin::Plugin;
 #[derive(Debug, Default)]
 pub struct Registry {
     types: BTreeMap<String, Entry>,
+    plugins: Vec<Arc<Plugin>>,
 }
 
 #[derive(Debug)]
@@ -54,7 +55,8 @@ impl Registry {
         let types = ProfileType::all()
             .into_iter()
             .map(|built_in| Entry { manifest: built_in.manifest(), code: Code::BuiltIn(built_in) });
-        Self { types: types.map(|entry| (entry.manifest.name.clone(), entry)).collect() }
+        let types = types.map(|entry| (entry.manifest.name.clone(), entry)).collect();
+        Self { types, plugins: Vec::new() }
     }
 
     /// With the types of a plugin. A name that is taken stays what it was; [`load_folder`](crate::plugin::load_folder)
@@ -66,7 +68,13 @@ impl Registry {
             let entry = Entry { manifest: manifest.clone(), code: Code::Plugin(Arc::clone(&plugin)) };
             self.types.entry(manifest.name.clone()).or_insert(entry);
         }
+        self.plugins.push(plugin);
         self
+    }
+
+    /// The plugins, in the order in which they came.
+    pub fn plugins(&self) -> impl ExactSizeIterator<Item = &Plugin> {
+        self.plugins.iter().map(Arc::as_ref)
     }
 
     /// The types' names, sorted.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use countersign_host::config::{Document, Findings, Sources};
 use countersign_host::plugin::load_folder;
 use countersign_host::registry::Registry;
-use countersign_tests::keys;
+use countersign_tests::{built, keys};
 
 #[test]
 fn configurations_in_the_book_are_accepted() {
@@ -174,6 +174,7 @@ fn registry() -> (Registry, bool) {
     for name in ["libacme_login.so", "libacme_hmac.so"] {
         fs::copy(Path::new(&built).join(name), folder.path().join(name)).unwrap();
     }
+    built::be_host_of_workers();
     let loaded = load_folder(folder.path(), &Default::default(), &[]);
     assert!(loaded.refusals.is_empty(), "{:?}", loaded.refusals);
     (loaded.plugins.into_iter().fold(Registry::built_in(), Registry::with_plugin), true)

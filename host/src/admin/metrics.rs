@@ -2,6 +2,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::exposition::{Exposition, Family};
 use super::overview::{Overview, ProfileOverview};
+use super::plugins;
 use super::readiness::obstacle;
 use crate::cache::Counts;
 use crate::proxy::stats::{BOUNDS, ConnectorTotals};
@@ -24,6 +25,7 @@ pub(crate) fn fill(page: &mut Exposition, overview: &Overview) {
     durations(page, overview);
     counts(page, overview);
     credentials(page, overview);
+    plugins::metrics(page, overview);
 }
 
 fn process(page: &mut Exposition, overview: &Overview) {

@@ -8,6 +8,7 @@ mod guard;
 mod metrics;
 mod overview;
 mod pages;
+mod plugins;
 mod readiness;
 mod server;
 mod status;
@@ -17,6 +18,7 @@ mod tests;
 pub(crate) use overview::{
     ConnectorOverview, ListenerOverview, Overview, ProfileOverview, ReloadHistory, Source,
 };
+pub(crate) use plugins::PluginOverview;
 pub(crate) use server::Admin;
 #[cfg(feature = "otel")]
 pub(crate) use {

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use super::plugins::PluginOverview;
 use crate::ProfileStatus;
 use crate::cache::Status;
 use crate::connector::Connector;
@@ -36,6 +37,8 @@ pub(crate) struct Overview {
     pub(crate) connectors: Vec<ConnectorOverview>,
     /// The configuration's profiles, in the order of their names.
     pub(crate) profiles: Vec<ProfileOverview>,
+    /// The plugins that run, in the order of their files' names.
+    pub(crate) plugins: Vec<PluginOverview>,
     /// What went through the proxy.
     pub(crate) totals: Totals,
 }

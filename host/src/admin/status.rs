@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::metrics::{seconds_until, unix_seconds};
 use super::overview::{ConnectorOverview, ListenerOverview, Overview, ProfileOverview, Reload};
+use super::plugins;
 use super::readiness::Readiness;
 use crate::cache::Failure;
 use crate::proxy::stats::ConnectorTotals;
@@ -28,6 +29,7 @@ pub(super) fn render(overview: &Overview) -> Value {
         "connections": { "accepted": totals.accepted, "open": totals.open() },
         "refused": counted(totals.refused().map(|(why, count)| (why.as_str(), count))),
         "connectors": overview.connectors.iter().map(|it| connector(it, overview)).collect::<Value>(),
+        "plugins": overview.plugins.iter().map(|it| plugins::describe(it, overview.now)).collect::<Value>(),
         "profiles": overview.profiles.iter().map(|it| profile(it, overview)).collect::<Value>(),
     })
 }
@@ -108,7 +110,7 @@ fn names(names: &[Arc<str>]) -> Value {
 }
 
 /// What occurred.
-fn counted<'k>(counts: impl Iterator<Item = (&'k str, u64)>) -> Value {
+pub(super) fn counted<'k>(counts: impl Iterator<Item = (&'k str, u64)>) -> Value {
     let occurred = counts.filter(|(_, count)| *count > 0);
     Value::Object(occurred.map(|(key, count)| (key.to_owned(), count.into())).collect::<Map<_, _>>())
 }

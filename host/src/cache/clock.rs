@@ -22,7 +22,7 @@ pub struct Clock(Arc<Inner>);
 struct Inner {
     source: Source,
     last: Mutex<Reading>,
-    /// The effective time as a running [`Ticker`] saw it last; 0 while there is none.
+    /// The effective time as a running [`Ticker`] saw it last; [`UNKNOWN`] while there is none.
     coarse: AtomicU64,
 }
 
@@ -32,6 +32,9 @@ struct Reading {
     wall: i64,
     effective: u64,
 }
+
+/// Later than everything: who compares with it has a second look.
+const UNKNOWN: u64 = u64::MAX;
 
 /// One reading: effective time for lifetimes, wall time for what issuers say.
 #[derive(Debug, Clone, Copy)]
@@ -56,10 +59,16 @@ impl Clock {
     /// The effective time, in milliseconds, for the hot path: coarse while a [`Ticker`] runs, exact otherwise.
     #[inline]
     pub fn now(&self) -> u64 {
-        match self.0.coarse.load(Ordering::Relaxed) {
-            0 => self.tick().effective,
+        match self.coarse() {
+            UNKNOWN => self.tick().effective,
             coarse => coarse,
         }
+    }
+
+    /// The effective time as a [`Ticker`] keeps it; without one the end of all times. Nothing is read and nothing waits.
+    #[inline(always)]
+    pub(crate) fn coarse(&self) -> u64 {
+        self.0.coarse.load(Ordering::Relaxed)
     }
 
     /// Reads both clocks anew.
@@ -78,9 +87,8 @@ impl Clock {
 
     fn over(source: Source) -> Self {
         let (boot, wall) = source.read();
-        // One millisecond, for 0 means that no ticker runs.
         let last = Mutex::new(Reading { boot, wall, effective: 1_000_000 });
-        Self(Arc::new(Inner { source, last, coarse: AtomicU64::new(0) }))
+        Self(Arc::new(Inner { source, last, coarse: AtomicU64::new(UNKNOWN) }))
     }
 }
 
@@ -206,7 +214,7 @@ impl Drop for Ticker {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        self.clock.0.coarse.store(0, Ordering::Relaxed);
+        self.clock.0.coarse.store(UNKNOWN, Ordering::Relaxed);
     }
 }
 
@@ -255,7 +263,7 @@ mod tests {
         let coarse = clock.now();
         assert!(clock.tick().effective >= coarse);
         drop(ticker);
-        assert_eq!(clock.0.coarse.load(Ordering::Relaxed), 0);
+        assert_eq!(clock.coarse(), UNKNOWN);
         assert!(clock.now() >= coarse);
     }
 

@@ -130,9 +130,19 @@ impl ProfileCache {
     ///
     /// Returns what was placed, for [`reject`](ProfileCache::reject). With `None` nothing was placed: ask
     /// [`current`](ProfileCache::current).
-    #[inline]
+    #[inline(always)]
     pub fn try_place(&self, headers: &mut HeaderMap) -> Option<Generation> {
-        self.front.place(self.clock.now(), headers, &self.shared.counters, || {
+        match self.front.place(self.clock.coarse(), headers) {
+            None => self.try_place_anew(headers),
+            placed => placed,
+        }
+    }
+
+    /// The same without what makes it fast: when the time is not at hand, when this thread has no replica yet, and for
+    /// other headers than `Authorization`. Kept apart, so that the way that is gone mostly is short.
+    #[inline(never)]
+    fn try_place_anew(&self, headers: &mut HeaderMap) -> Option<Generation> {
+        self.front.place_anew(self.clock.now(), headers, &self.shared.counters, || {
             match &self.epoch.load().slots {
                 Slots::Sole(slot) => slot.snapshot(),
                 Slots::Keyed(_) => None,

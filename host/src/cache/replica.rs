@@ -76,96 +76,122 @@ impl Front {
         }
     }
 
-    /// The hot path: places this thread's replica of the current credential, if there is one and it is fresh.
-    /// `current` gives the credential when the replica has to be made anew.
-    #[inline]
-    pub(crate) fn place(
+    /// The hot path: places this thread's replica of the current credential, if there is one, it is fresh, and it is a
+    /// value of `Authorization`. `None` says nothing but that [`place_anew`](Front::place_anew) has to look.
+    #[inline(always)]
+    pub(crate) fn place(&self, now: u64, headers: &mut HeaderMap) -> Option<Generation> {
+        let generation = self.fresh(now)?;
+        let place = |replicas: &RefCell<Vec<Replica>>| match replicas.borrow().get(self.index.0) {
+            Some(Replica::Authorization(replica)) if replica.generation.0.get() == generation => {
+                replica.place(headers)
+            }
+            _ => None,
+        };
+        REPLICAS.try_with(place).unwrap_or(None)
+    }
+
+    /// Places this thread's replica, whatever it is; it is made if need be, of what `current` gives.
+    pub(crate) fn place_anew(
         &self,
         now: u64,
         headers: &mut HeaderMap,
         counters: &Counters,
         current: impl FnOnce() -> Option<Arc<Snapshot>>,
     ) -> Option<Generation> {
-        if now >= self.attention.load(Ordering::Acquire) {
-            return None;
-        }
-        let generation = self.generation.load(Ordering::Acquire);
-        let placed = REPLICAS.try_with(|replicas| match replicas.borrow().get(self.index.0) {
-            Some(Some(replica)) if replica.generation.0.get() == generation => replica.place(headers),
-            _ => None,
-        });
-        match placed {
-            Ok(Some(placed)) => Some(placed),
-            _ => self.place_anew(generation, headers, counters, current),
-        }
+        let generation = self.fresh(now)?;
+        let place = |replicas: &RefCell<Vec<Replica>>| {
+            let mut replicas = replicas.borrow_mut();
+            let replica = self.index.of(&mut replicas);
+            if replica.generation() != generation {
+                let snapshot = current().filter(|it| it.generation().0.get() == generation)?;
+                *replica = Replica::of(&snapshot, counters);
+            }
+            replica.place(headers)
+        };
+        REPLICAS.try_with(place).unwrap_or(None)
     }
 
-    /// Makes this thread's replica, and places it. Kept apart, so that the way that is gone mostly is short.
-    #[cold]
-    #[inline(never)]
-    fn place_anew(
-        &self,
-        generation: u64,
-        headers: &mut HeaderMap,
-        counters: &Counters,
-        current: impl FnOnce() -> Option<Arc<Snapshot>>,
-    ) -> Option<Generation> {
-        let snapshot = current().filter(|snapshot| snapshot.generation().0.get() == generation)?;
-        let make = |replicas: &RefCell<Vec<_>>| {
-            self.index.put(&mut replicas.borrow_mut(), Replica::of(&snapshot, counters)).place(headers)
-        };
-        REPLICAS.try_with(make).ok().flatten()
+    /// The generation that may be placed at that time, 0 if there is none.
+    #[inline(always)]
+    fn fresh(&self, now: u64) -> Option<u64> {
+        (now < self.attention.load(Ordering::Acquire)).then(|| self.generation.load(Ordering::Acquire))
     }
 }
 
 thread_local! {
     /// By [`Index`]. What is out of date is replaced at its next use, and lies there until then.
-    static REPLICAS: RefCell<Vec<Option<Replica>>> = const { RefCell::new(Vec::new()) };
+    static REPLICAS: RefCell<Vec<Replica>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A thread's own copy of a credential: placing it writes nothing that another thread reads.
-struct Replica {
+enum Replica {
+    Missing,
+    /// Mostly it is this. With a name that is known when this is compiled, nothing is left to parse and hash.
+    Authorization(Own<HeaderValue>),
+    Headers(Own<Vec<(HeaderName, HeaderValue)>>),
+}
+
+struct Own<T> {
     generation: Generation,
     placements: Arc<Part>,
-    /// The one of `Authorization`, mostly the only one. With a name that is known when this is compiled, nothing is left to
-    /// parse and hash.
-    authorization: Option<HeaderValue>,
-    others: Vec<(HeaderName, HeaderValue)>,
+    value: T,
 }
 
 impl Replica {
-    #[cold]
     fn of(snapshot: &Snapshot, counters: &Counters) -> Self {
-        let mut others: Vec<_> = snapshot.copied_headers().collect();
-        let authorization = others.iter().position(|(name, _)| *name == AUTHORIZATION);
-        let authorization = authorization.map(|index| others.remove(index).1);
-        Self {
-            generation: snapshot.generation(),
-            placements: counters.placements.part(),
-            authorization,
-            others,
+        let (generation, placements) = (snapshot.generation(), counters.placements.part());
+        let mut headers: Vec<_> = snapshot.copied_headers().collect();
+        match headers.pop_if(|(name, _)| *name == AUTHORIZATION && snapshot.headers().len() == 1) {
+            Some((_, value)) => Self::Authorization(Own { generation, placements, value }),
+            None => Self::Headers(Own { generation, placements, value: headers }),
         }
     }
 
-    /// A call: inlined, the copy of the value is moved once more, and the processor waits for it.
-    #[inline(never)]
-    fn place(&self, headers: &mut HeaderMap) -> Option<Generation> {
-        if let Some(value) = &self.authorization {
-            headers.try_insert(AUTHORIZATION, value.clone()).ok()?;
+    fn generation(&self) -> u64 {
+        match self {
+            Self::Missing => 0,
+            Self::Authorization(copy) => copy.generation.0.get(),
+            Self::Headers(copy) => copy.generation.0.get(),
         }
-        if !self.others.is_empty() {
-            self.place_others(headers)?;
+    }
+
+    fn place(&self, headers: &mut HeaderMap) -> Option<Generation> {
+        match self {
+            Self::Missing => None,
+            Self::Authorization(copy) => copy.place(headers),
+            Self::Headers(copy) => copy.place(headers),
+        }
+    }
+}
+
+impl Own<HeaderValue> {
+    #[inline(always)]
+    fn place(&self, headers: &mut HeaderMap) -> Option<Generation> {
+        // Appending costs less than inserting: there is no value before to be given back, as there hardly ever is.
+        match headers.try_append(&AUTHORIZATION, self.value.clone()) {
+            Ok(false) => {}
+            Ok(true) => self.replace(headers),
+            Err(_) => return None,
         }
         self.placements.bump();
         Some(self.generation)
     }
 
+    /// The request had others: all of them go.
+    #[cold]
     #[inline(never)]
-    fn place_others(&self, headers: &mut HeaderMap) -> Option<()> {
-        for (name, value) in &self.others {
+    fn replace(&self, headers: &mut HeaderMap) {
+        headers.insert(&AUTHORIZATION, self.value.clone());
+    }
+}
+
+impl Own<Vec<(HeaderName, HeaderValue)>> {
+    fn place(&self, headers: &mut HeaderMap) -> Option<Generation> {
+        for (name, value) in &self.value {
             headers.try_insert(name, value.clone()).ok()?;
         }
-        Some(())
+        self.placements.bump();
+        Some(self.generation)
     }
 }
 
@@ -188,11 +214,12 @@ impl Index {
         }))
     }
 
-    fn put<'a>(&self, replicas: &'a mut Vec<Option<Replica>>, replica: Replica) -> &'a Replica {
+    /// The replica of that index, among a thread's.
+    fn of<'a>(&self, replicas: &'a mut Vec<Replica>) -> &'a mut Replica {
         if replicas.len() <= self.0 {
-            replicas.resize_with(self.0 + 1, || None);
+            replicas.resize_with(self.0 + 1, || Replica::Missing);
         }
-        replicas[self.0].insert(replica)
+        &mut replicas[self.0]
     }
 }
 

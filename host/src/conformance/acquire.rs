@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign::protocol::Start;
-use countersign::{Challenge, ErrorKind, Profile, Secret};
+use countersign::{Challenge, ErrorKind, HttpRequest, Profile, Secret};
 use serde_json::Value;
 
 use super::check::{self, Check};
@@ -109,17 +109,24 @@ fn first(trial: &mut Trial<'_>, case: &Case) -> Result<First, String> {
     let look = look::of(&credential);
     let again = trial.talk("the same again", &*profile, start(&inputs, 1), &issuer);
     let fixed = again.outcome.is_ok_and(|again| look::of(&again) == look);
+    // A request may hold random bytes although its answer, the same each time, makes the same credential.
+    let repeated: Vec<String> = again.sent.iter().map(in_whole).collect();
     let first = First { profile, look, fixed, exchanges: sent.len(), needs };
     let seen = if fixed { first.look.clone() } else { look::shape(&first.look) };
     trial.note(about, "credential", seen.to_string());
     for (nth, request) in sent.iter().enumerate() {
-        let headers: Vec<_> =
-            request.headers.iter().map(|header| (&header.name, header.value.expose())).collect();
-        let seen = format!("{} {} {headers:?} {:?}", request.method, request.url, request.body.expose());
-        let seen = if fixed { seen } else { format!("{} {}", request.method, request.url) };
+        let seen = Some(in_whole(request)).filter(|seen| repeated.get(nth) == Some(seen));
+        let seen = seen.unwrap_or_else(|| format!("{} {}", request.method, request.url));
         trial.note(about, &format!("exchange {nth}"), seen);
     }
     Ok(first)
+}
+
+/// A request with all that it holds, to be compared.
+fn in_whole(request: &HttpRequest) -> String {
+    let headers: Vec<_> =
+        request.headers.iter().map(|header| (&header.name, header.value.expose())).collect();
+    format!("{} {} {headers:?} {:?}", request.method, request.url, request.body.expose())
 }
 
 fn placements(trial: &mut Trial<'_>, about: &str, first: &First) {

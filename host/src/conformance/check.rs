@@ -105,7 +105,7 @@ checks! {
     SIGN_TIME: Signing, "sign-time", "a signature knows no time but the host's";
     BODY_UNSEEN: Signing, "body-unseen", "a body that the inputs do not declare changes nothing";
     SIGN_THREADS: Signing, "sign-threads", "1,000 requests are signed on 8 threads as on one";
-    SIGN_FAST: Signing, "sign-fast", "half of the signatures take at most 5 ms";
+    SIGN_FAST: Signing, "sign-fast", "half of the signatures take at most 20 ms";
 
     INTERLEAVED: Life, "interleaved", "100 conversations, in turns on 8 threads, are not mixed up";
     CANCELLED: Life, "cancelled", "a conversation that is given up at whichever await leaves nothing behind";

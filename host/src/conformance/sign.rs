@@ -21,7 +21,7 @@ const ALL: [&Check; 7] = [
     check::SIGN_THREADS,
     check::SIGN_FAST,
 ];
-const SLOWEST: Duration = Duration::from_millis(5);
+const SLOWEST: Duration = Duration::from_millis(20);
 
 /// A request of the suite's.
 #[derive(Clone, Copy)]

@@ -6,6 +6,8 @@ use http::Uri;
 use http::uri::Scheme;
 use percent_encoding::percent_decode_str;
 
+use super::layout::{Authority, Beginning, Name};
+
 /// The origin and path prefix that a connector's credentials are bound to.
 ///
 /// A request belongs to it when it goes to the very origin and its path is the prefix or below it, in every reading
@@ -14,8 +16,9 @@ use percent_encoding::percent_decode_str;
 pub struct BaseUrl {
     origin: Origin,
     scheme: Scheme,
+    name: Name,
     /// The authority as it was written, for a comparison without parsing.
-    written: String,
+    written: Authority,
     /// The authority as clients send it.
     authority: String,
     /// The path without a slash at its end: empty for the whole origin.
@@ -53,8 +56,9 @@ impl BaseUrl {
         let rendered = origin.to_string();
         let sent = rendered.split_once("://").map_or("", |(_, sent)| sent);
         Ok(Self {
+            name: Name::of(scheme.as_str()),
             scheme,
-            written: authority.to_owned(),
+            written: Authority::of(authority),
             authority: sent.to_owned(),
             prefix: prefix.to_owned(),
             beginning: Beginning::of(prefix),
@@ -81,7 +85,7 @@ impl BaseUrl {
     // For its parts, too: by a call of its own the hot path would take a twentieth longer.
     #[inline(always)]
     pub fn covers(&self, uri: &Uri) -> bool {
-        self.has_origin(uri) && self.has_path(uri.path())
+        self.has_origin(uri) && self.has_path(uri)
     }
 
     /// A path with query, relative to this URL, as an absolute URI: `/42?x=1` below `https://a.example/api` is
@@ -92,7 +96,8 @@ impl BaseUrl {
     pub fn join(&self, path_and_query: &str) -> Result<Uri, Error> {
         let slash =
             if path_and_query.starts_with(['/', '?']) || path_and_query.is_empty() { "" } else { "/" };
-        let text = format!("{}://{}{}{slash}{path_and_query}", self.scheme, self.written, self.prefix);
+        let text =
+            format!("{}://{}{}{slash}{path_and_query}", self.scheme, self.written.as_str(), self.prefix);
         let uri: Uri = text.parse().map_err(|_| Error::config("the path is not valid in a URL"))?;
         if self.covers(&uri) {
             Ok(uri)
@@ -103,67 +108,34 @@ impl BaseUrl {
 
     #[inline(always)]
     fn has_origin(&self, uri: &Uri) -> bool {
-        // Of the two names that there are, nothing but a tag is left to compare.
-        let scheme = match uri.scheme_str() {
-            Some("https") => self.origin.is_https(),
-            Some("http") => !self.origin.is_https(),
-            _ => false,
-        };
-        let authority = uri.authority().is_some_and(|it| same(it.as_str(), &self.written));
-        (scheme && authority) || self.has_origin_in_other_spelling(uri)
+        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else { return false };
+        let as_written = self.name.is(scheme.as_str()) && self.written.is(authority.as_str());
+        as_written || self.has_origin_in_other_spelling(uri)
     }
 
-    /// Case, or a default port that is written.
-    #[cold]
+    /// Short, in other case, or with a default port that is written.
     #[inline(never)]
     fn has_origin_in_other_spelling(&self, uri: &Uri) -> bool {
-        Origin::of(uri).is_ok_and(|origin| origin == self.origin)
+        let same = |written| uri.scheme() == Some(&self.scheme) && written == self.written.as_str();
+        uri.authority().is_some_and(|authority| same(authority.as_str()))
+            || Origin::of(uri).is_ok_and(|origin| origin == self.origin)
     }
 
     #[inline(always)]
-    fn has_path(&self, path: &str) -> bool {
-        match self.beginning.begins(path) {
-            _ if self.prefix.is_empty() => true,
-            Some(true) if !has_dot_or_percent(path.as_bytes()) => true,
-            Some(false) => false,
-            _ => self.has_path_by_parts(path),
-        }
+    fn has_path(&self, uri: &Uri) -> bool {
+        // The query is looked at, too, at first: to find where it begins costs more.
+        self.prefix.is_empty()
+            || uri.path_and_query().is_some_and(|it| self.beginning.is_followed_plainly(it.as_str()))
+            || self.has_path_by_parts(uri)
     }
 
     /// Short paths, long prefixes, and paths in which there is something to be looked at more closely.
     #[inline(never)]
-    fn has_path_by_parts(&self, path: &str) -> bool {
-        match path.strip_prefix(&*self.prefix) {
+    fn has_path_by_parts(&self, uri: &Uri) -> bool {
+        match uri.path().strip_prefix(&*self.prefix) {
             Some(rest) if rest.is_empty() || rest.starts_with('/') => !has_dot_segments(rest),
             _ => false,
         }
-    }
-}
-
-/// A path prefix and the slash behind it, laid out so that both are compared in one go with the first 16 bytes of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Beginning {
-    bits: u128,
-    /// The bytes that count; none for a prefix that is too long.
-    mask: u128,
-}
-
-impl Beginning {
-    fn of(prefix: &str) -> Self {
-        let (mut bits, mut mask) = ([0; 16], [0; 16]);
-        if prefix.len() < bits.len() {
-            bits[..prefix.len()].copy_from_slice(prefix.as_bytes());
-            bits[prefix.len()] = b'/';
-            mask[..=prefix.len()].fill(u8::MAX);
-        }
-        Self { bits: u128::from_ne_bytes(bits), mask: u128::from_ne_bytes(mask) }
-    }
-
-    /// Whether a path goes on below the prefix; `None` when this cannot tell.
-    #[inline]
-    fn begins(self, path: &str) -> Option<bool> {
-        let first = u128::from_ne_bytes(*path.as_bytes().first_chunk()?);
-        (self.mask != 0).then_some(first & self.mask == self.bits)
     }
 }
 
@@ -188,33 +160,7 @@ fn path_fault(path: &str) -> Option<&'static str> {
 /// Whether some server could read `.` or `..` segments out of a path.
 #[inline]
 pub(crate) fn has_dot_segments(path: &str) -> bool {
-    has_dot_or_percent(path.as_bytes()) && has_dot_segments_in_some_reading(path)
-}
-
-/// Sixteen bytes at a time, the last ones overlapping: this looks at the path of every request.
-#[inline]
-fn has_dot_or_percent(path: &[u8]) -> bool {
-    let is_one = |byte: u8| matches!(byte, b'.' | b'%');
-    // Without a way out in the middle this is a few vector instructions.
-    let has = |bytes: &[u8; 16]| bytes.iter().fold(false, |has, byte| has | is_one(*byte));
-    let (chunks, rest) = path.as_chunks();
-    match path.last_chunk() {
-        Some(last) => chunks.iter().any(has) || (!rest.is_empty() && has(last)),
-        None => path.iter().copied().any(is_one),
-    }
-}
-
-/// Equality of short texts without a call: in words of eight bytes, the last ones overlapping.
-#[inline]
-fn same(one: &str, other: &str) -> bool {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
-    let ends = |bytes: &[u8]| Some((word(bytes.first_chunk()?), word(bytes.last_chunk()?)));
-    one.len() == other.len()
-        && match (ends(one), ends(other)) {
-            (Some(ends), Some(others)) => ends == others && (one.len() <= 16 || one == other),
-            _ => one == other,
-        }
+    path.contains(['.', '%']) && has_dot_segments_in_some_reading(path)
 }
 
 #[cold]
@@ -303,34 +249,6 @@ mod tests {
             assert!(!covers(&format!("{prefix}s/4711/lines/0815")), "{prefix}");
             assert!(!covers(&format!("{prefix}/4711/lines/../0815")), "{prefix}");
             assert!(!covers(&format!("{prefix}/4711/lines/%2e%2e")), "{prefix}");
-        }
-    }
-
-    #[test]
-    fn a_dot_is_seen_at_every_place_of_a_path() {
-        for length in 0..40 {
-            let plain = "/a0".repeat(14)[..length].to_owned();
-            assert!(!has_dot_or_percent(plain.as_bytes()), "{plain}");
-            for at in 0..length {
-                for byte in [".", "%"] {
-                    let mut path = plain.clone();
-                    path.replace_range(at..=at, byte);
-                    assert!(has_dot_or_percent(path.as_bytes()), "{path}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn texts_of_every_length_are_compared_whole() {
-        for length in 0..40 {
-            let text = "https.example".repeat(4)[..length].to_owned();
-            assert!(same(&text, &text.clone()) && !same(&text, &format!("{text}x")));
-            for at in 0..length {
-                let mut other = text.clone();
-                other.replace_range(at..=at, "#");
-                assert!(!same(&text, &other), "{other}");
-            }
         }
     }
 

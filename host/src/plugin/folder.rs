@@ -129,7 +129,7 @@ pub(crate) fn name_of(file: &Path) -> Option<String> {
 }
 
 /// `libacme_login.so` is the plugin `acme-login`, and so are the executables `acme_login` and `acme-login.py`.
-fn plugin_name(file: &OsStr) -> Option<String> {
+pub(super) fn plugin_name(file: &OsStr) -> Option<String> {
     let path = Path::new(file);
     let stem = path.file_stem()?.to_string_lossy();
     let stem = if is_library(path) { stem.strip_prefix("lib").unwrap_or(&stem) } else { &stem };

@@ -289,6 +289,17 @@ impl PluginStatus {
     }
 }
 
+/// In a few words: whether its calls go on, and what it failed with.
+impl fmt::Display for PluginStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.condition.as_str())?;
+        match &self.last_failure {
+            Some(failure) => write!(f, ", {} s ago it {}", failure.ago.as_secs(), failure.words),
+            None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

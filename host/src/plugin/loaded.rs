@@ -4,6 +4,7 @@ use std::path::Path;
 use countersign::{Error, Manifest, Profile};
 use serde_json::Value;
 
+use super::folder::plugin_name;
 use super::health::PluginStatus;
 use super::in_process::{InProcess, Shelf};
 use super::judge::{FileKind, Judged, PluginFile};
@@ -87,6 +88,11 @@ impl Plugin {
     /// The file.
     pub fn file(&self) -> &Path {
         self.file.path()
+    }
+
+    /// The name by which the configuration knows it: the file's, without `lib` and `.so`, with `-` for `_`.
+    pub fn name(&self) -> String {
+        self.file().file_name().and_then(plugin_name).unwrap_or_default()
     }
 
     /// The SHA-256 of the bytes that run.

@@ -84,6 +84,17 @@ pub enum Isolation {
     InProcess,
 }
 
+impl Isolation {
+    /// The word for it in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::BestEffort => "best-effort",
+            Self::InProcess => "in-process",
+        }
+    }
+}
+
 /// What a plugin's process may do beyond computing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Right {

@@ -123,6 +123,7 @@ fn admit(
 }
 
 /// A call that was taken on, with its credential, to the upstream and back.
+// What takes long and comes seldom is boxed: hyper moves a call's future as a whole, so each call pays for its size.
 async fn forward(
     client: &Client,
     entrance: &Entrance,
@@ -152,7 +153,7 @@ async fn forward(
         head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         head.headers.insert(UPGRADE, protocol.clone());
         let upstream = upstream_of(&mut head, &call)?;
-        let sent = upstream.send_for_upgrade(Request::from_parts(head, body));
+        let sent = Box::pin(upstream.send_for_upgrade(Request::from_parts(head, body)));
         let mut answer = in_time(limit.bound(sent).await, &call)?;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             way.secrets.conceal(answer.headers_mut());
@@ -160,7 +161,7 @@ async fn forward(
             return Ok(tunnel::open(client, ours, answer, protocol, call));
         }
         let mut answer = Ahead::unread(answer);
-        if is_rejection(&mut answer, &call, &limit).await? {
+        if Box::pin(is_rejection(&mut answer, &call, &limit)).await? {
             connector.reject(&authorization, &challenge(answer.head.status, &answer.head.headers));
         }
         return Ok(deliver(answer, call, limit, &way));
@@ -178,8 +179,9 @@ async fn forward(
         Ahead::unread(in_time(limit.bound(sent).await, &call)?)
     };
     if answer.may_be_rejection(&call)
-        && is_rejection(&mut answer, &call, &limit).await?
-        && let Some((answer, way)) = replay(&answer, &authorization, again, &way, &call, &limit).await
+        && Box::pin(is_rejection(&mut answer, &call, &limit)).await?
+        && let Some((answer, way)) =
+            Box::pin(replay(&answer, &authorization, again, &way, &call, &limit)).await
     {
         return Ok(deliver(answer, call, limit, &way));
     }
@@ -222,15 +224,18 @@ async fn taken(head: &mut Parts, body: Incoming, call: &Call, limit: &Rc<Limit>)
             return Ok(OutBody::Stream(body, Some(moves)));
         }
     };
+    let bytes = Box::pin(collected(body, most, limit)).await?;
+    if signed {
+        head.extensions.insert(BodyBytes(bytes.clone()));
+    }
+    Ok(OutBody::Bytes(bytes))
+}
+
+/// A whole body, in memory.
+async fn collected(body: Incoming, most: usize, limit: &Limit) -> Result<Bytes, Problem> {
     let refuse = |status, detail: String| Err(Problem::refused(Refusal::Body, status, detail).and_close());
     match limit.bound(Limited::new(body, most).collect()).await {
-        Some(Ok(collected)) => {
-            let bytes = collected.to_bytes();
-            if signed {
-                head.extensions.insert(BodyBytes(bytes.clone()));
-            }
-            Ok(OutBody::Bytes(bytes))
-        }
+        Some(Ok(collected)) => Ok(collected.to_bytes()),
         Some(Err(error)) if error.is::<LengthLimitError>() => refuse(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the body is signed, and longer than the {most} bytes that `max_buffered_body` allows"),
@@ -287,6 +292,11 @@ async fn authorize(head: &mut Parts, call: &Call, limit: &Limit) -> Result<Autho
     if let Some(authorization) = connector.try_authorize(head) {
         return Ok(Authorized { authorization, secrets: Secrets::default() });
     }
+    Box::pin(authorize_waiting(head, call, limit)).await
+}
+
+async fn authorize_waiting(head: &mut Parts, call: &Call, limit: &Limit) -> Result<Authorized, Problem> {
+    let connector = &call.served().connector;
     let before = Before::of(head);
     let outcome = limit.bound(connector.authorize(head)).await;
     let late = outcome.is_none();

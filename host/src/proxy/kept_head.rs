@@ -26,15 +26,16 @@ impl KeptHead {
         let mut fields = Vec::with_capacity(length);
         for (name, value) in &head.headers {
             // Neither is ever longer: `http` limits names to 64 KiB less one, and servers limit heads.
-            let name_length = u16::try_from(name.as_str().len()).unwrap_or(u16::MAX);
-            let value_length = u32::try_from(value.len()).unwrap_or(u32::MAX);
-            fields.extend_from_slice(&name_length.to_le_bytes());
-            fields.extend_from_slice(&value_length.to_le_bytes());
-            fields.push(u8::from(value.is_sensitive()));
+            let [n0, n1] = u16::try_from(name.as_str().len()).unwrap_or(u16::MAX).to_le_bytes();
+            let [v0, v1, v2, v3] = u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes();
+            let prefix: [u8; PREFIX] = [n0, n1, v0, v1, v2, v3, value.is_sensitive().into()];
+            fields.extend_from_slice(&prefix);
             fields.extend_from_slice(name.as_str().as_bytes());
             fields.extend_from_slice(value.as_bytes());
         }
-        let (method, uri, extensions) = (head.method.clone(), head.uri.clone(), head.extensions.clone());
+        let (method, uri) = (head.method.clone(), head.uri.clone());
+        // Where something was taken out, an empty map is left, of which a copy is an allocation.
+        let extensions = if head.extensions.is_empty() { Extensions::new() } else { head.extensions.clone() };
         Self { method, uri, extensions, fields }
     }
 

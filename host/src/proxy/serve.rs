@@ -17,7 +17,8 @@ use super::stats::Stats;
 use super::worker::{self, Command, Shared};
 use crate::Host;
 use crate::admin::{
-    Admin, ConnectorOverview, ListenerOverview, Overview, ProfileOverview, ReloadHistory, Source,
+    Admin, ConnectorOverview, ListenerOverview, Overview, PluginOverview, ProfileOverview, ReloadHistory,
+    Source,
 };
 use crate::config::{self, Finding, Findings, Listen, ServeConfig};
 
@@ -323,6 +324,7 @@ impl Source for State {
             listeners: self.doors().all().iter().map(listener).collect(),
             connectors: connectors.map(|served| ConnectorOverview::from(&*served.connector)).collect(),
             profiles: generation.host().profiles().map(ProfileOverview::from).collect(),
+            plugins: generation.host().types().plugins().map(PluginOverview::from).collect(),
             totals: self.shared.stats.totals(),
         }
     }

@@ -3,6 +3,8 @@
 /// `p_type` of the program headers that tests change.
 pub(crate) const LOAD: u32 = 1;
 pub(crate) const DYNAMIC: u32 = 2;
+pub(crate) const NOTE: u32 = 4;
+pub(crate) const TLS: u32 = 7;
 pub(crate) const STACK: u32 = 0x6474_e551;
 pub(crate) const RELRO: u32 = 0x6474_e552;
 
@@ -21,7 +23,7 @@ impl Elf {
         self
     }
 
-    fn read(&self, at: usize, bytes: usize) -> u64 {
+    pub(crate) fn read(&self, at: usize, bytes: usize) -> u64 {
         let mut value = [0; 8];
         value[..bytes].copy_from_slice(&self.0[at..at + bytes]);
         u64::from_le_bytes(value)
@@ -46,6 +48,63 @@ impl Elf {
             .map(|index| table + index * 16)
             .find(|at| self.read(*at, 8) == tag)
             .expect("an entry with that tag")
+    }
+
+    /// What the first entry of the dynamic table with that tag says.
+    pub(crate) fn dynamic_value(&self, tag: u64) -> usize {
+        self.read(self.dynamic(tag) + 8, 8) as usize
+    }
+
+    /// Changes the value of the first entry of the dynamic table with that tag.
+    pub(crate) fn set_dynamic(self, tag: u64, value: u64) -> Self {
+        let at = self.dynamic(tag) + 8;
+        self.number(at, 8, value)
+    }
+
+    /// Has its dynamic table go on to the end of its segment.
+    pub(crate) fn replace_end_of_dynamic(mut self) -> Self {
+        let table = self.read(self.segment(DYNAMIC) + 8, 8) as usize;
+        let address = self.read(self.segment(DYNAMIC) + 16, 8);
+        let holds = |at: &&usize| {
+            let (start, size) = (self.read(**at + 16, 8), self.read(**at + 32, 8));
+            (start..start + size).contains(&address)
+        };
+        let load = *self.segments(LOAD).iter().find(holds).expect("a segment holds it");
+        let end = (self.read(load + 8, 8) + self.read(load + 32, 8)) as usize;
+        for at in (table..end).step_by(16).filter(|at| at + 16 <= end) {
+            if self.read(at, 8) == 0 {
+                self = self.number(at, 8, 0x6fff_fff9);
+            }
+        }
+        self
+    }
+
+    /// Lets the first constructor be at another address.
+    pub(crate) fn constructor(self, address: u64) -> Self {
+        let (array, table) = (self.dynamic_value(25) as u64, self.dynamic_value(7));
+        let count = self.dynamic_value(8) / 24;
+        let entry = (0..count).map(|index| table + index * 24).find(|at| self.read(*at, 8) == array);
+        self.number(entry.expect("it is relocated") + 16, 8, address)
+    }
+
+    /// Gives all notes of a kind another one.
+    pub(crate) fn kinds_of_notes(mut self, kind: u8, other: u8) -> Self {
+        let owners: Vec<usize> =
+            (12..self.0.len() - 12).filter(|at| self.0[*at..].starts_with(b"Countersign\0")).collect();
+        for at in owners {
+            if self.0[at - 4..at] == [kind, 0, 0, 0] {
+                self.0[at - 4] = other;
+            }
+        }
+        self
+    }
+
+    /// With these notes in place of its own, at its end.
+    pub(crate) fn with_notes(mut self, notes: &[u8]) -> Self {
+        let (header, at) = (self.segment(NOTE), self.0.len().next_multiple_of(4));
+        self.0.resize(at, 0);
+        self.0.extend_from_slice(notes);
+        self.number(header + 8, 8, at as u64).number(header + 32, 8, notes.len() as u64)
     }
 
     /// Turns an entry that nobody needs (`DT_RELACOUNT`) into another one.

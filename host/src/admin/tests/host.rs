@@ -53,6 +53,7 @@ impl Source for Running {
             listeners: Vec::new(),
             connectors: connectors.map(|connector| ConnectorOverview::from(&*connector)).collect(),
             profiles: host.profiles().map(ProfileOverview::from).collect(),
+            plugins: host.types().plugins().map(PluginOverview::from).collect(),
             totals: self.stats.totals(),
         }
     }

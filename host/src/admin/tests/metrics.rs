@@ -131,6 +131,7 @@ async fn no_series_comes_with_a_caller() {
 async fn the_book_lists_each_metric() {
     let book = include_str!("../../../../docs/src/operating.md");
     let proxy = Proxy::new();
+    proxy.has_a_plugin();
     let metrics = scrape(&proxy).await;
     let missing: Vec<_> = metrics.families().filter(|name| !book.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "the book lacks {missing:?}");

@@ -18,11 +18,13 @@ use tokio::runtime::Handle;
 
 use super::guard::Guard;
 use super::{
-    ConnectorOverview, ListenerOverview, Overview, ProfileOverview, ReloadHistory, Source, pages as served,
+    ConnectorOverview, ListenerOverview, Overview, PluginOverview, ProfileOverview, ReloadHistory, Source,
+    pages as served,
 };
 use crate::acquire::{Acquire, BoxFuture};
 use crate::cache::{Clock, Environment, Jitter, ManualClock, MemoryStore, ProfileCache, Settings};
 use crate::instance::Signing;
+use crate::plugin::{Cause, Condition, LastFailure, PluginStatus};
 use crate::proxy::stats::Stats;
 
 /// A secret that looks like nothing else.
@@ -61,6 +63,7 @@ struct Proxy {
     stats: Stats,
     history: ReloadHistory,
     draining: AtomicBool,
+    plugins: Mutex<Vec<PluginOverview>>,
 }
 
 impl Proxy {
@@ -87,7 +90,8 @@ impl Proxy {
             profile("users", Inputs::none().caller("user")),
         ];
         let (stats, history) = (Stats::default(), ReloadHistory::default());
-        Arc::new(Self { clock, profiles, stats, history, draining: AtomicBool::new(false) })
+        let (draining, plugins) = (AtomicBool::new(false), Mutex::default());
+        Arc::new(Self { clock, profiles, stats, history, draining, plugins })
     }
 
     fn profile(&self, name: &str) -> (&Issuer, &ProfileCache) {
@@ -114,6 +118,23 @@ impl Proxy {
         let (caller, cache) = (Caller::from_iter([("user", user)]), self.profile(name).1);
         let generation = cache.try_current(&caller, &target()).unwrap().generation();
         cache.reject(&caller, &target(), generation, Challenge { status: 401, headers: Vec::new() });
+    }
+
+    /// One that is not well.
+    fn has_a_plugin(&self) {
+        let mut status = PluginStatus::well().with_process(Some(4711));
+        (status.condition, status.starts, status.refused, status.stuck) = (Condition::Quarantined, 6, 7, 1);
+        status.failures = vec![(Cause::Crash, 5), (Cause::Stuck, 1)];
+        let (words, ago) = ("was killed by SIGSEGV".to_owned(), Duration::from_secs(10));
+        status.last_failure = Some(LastFailure { cause: Cause::Crash, words, ago });
+        self.plugins.lock().unwrap().push(PluginOverview {
+            name: "acme-login".to_owned(),
+            version: "1.2.3".to_owned(),
+            file: "/etc/countersign/plugins/libacme_login.so".into(),
+            isolation: "process",
+            types: vec!["acme-login".to_owned()],
+            status,
+        });
     }
 
     async fn get(&self, path: &str) -> (u16, String) {
@@ -159,6 +180,7 @@ impl Source for Proxy {
             }],
             connectors: vec![connector("crm", "users"), connector("orders", "jwt")],
             profiles: profiles.collect(),
+            plugins: self.plugins.lock().unwrap().clone(),
             totals: self.stats.totals(),
         }
     }

@@ -1,5 +1,6 @@
 use serde_json::Value;
 
+use super::checker::Metrics;
 use super::*;
 use crate::proxy::stats::Refusal;
 
@@ -130,6 +131,43 @@ async fn the_status_tells_what_is_configured_and_how_it_goes() {
         (&"rate-limited".into(), &"wait".into())
     );
     assert_eq!(users["credentials"]["per_caller"], true);
+}
+
+#[tokio::test]
+async fn the_pages_tell_how_the_plugins_are() {
+    let proxy = Proxy::new();
+    let (_, page) = proxy.get("/metrics").await;
+    assert!(!page.contains("countersign_plugin"), "there is none");
+    proxy.has_a_plugin();
+    let (_, page) = json(&proxy, "/status").await;
+    assert_eq!(
+        page["plugins"],
+        serde_json::json!([{
+            "name": "acme-login",
+            "version": "1.2.3",
+            "file": "/etc/countersign/plugins/libacme_login.so",
+            "isolation": "process",
+            "types": ["acme-login"],
+            "state": "quarantined",
+            "process": 4711,
+            "starts": 6,
+            "failures": { "crash": 5, "stuck": 1 },
+            "stuck_calls": 1,
+            "refused_calls": 7,
+            "last_failure": { "cause": "crash", "message": "was killed by SIGSEGV", "at": 999_990 },
+        }])
+    );
+    let metrics = Metrics::read(&proxy.get("/metrics").await.1);
+    for (series, value) in [
+        (r#"countersign_plugin_info{plugin="acme-login",version="1.2.3",isolation="process"}"#, 1.0),
+        (r#"countersign_plugin_ready{plugin="acme-login"}"#, 0.0),
+        (r#"countersign_plugin_starts_total{plugin="acme-login"}"#, 6.0),
+        (r#"countersign_plugin_failures_total{plugin="acme-login",cause="crash"}"#, 5.0),
+        (r#"countersign_plugin_calls_stuck{plugin="acme-login"}"#, 1.0),
+        (r#"countersign_plugin_calls_refused_total{plugin="acme-login"}"#, 7.0),
+    ] {
+        assert_eq!(metrics.value(series), Some(value), "{series}");
+    }
 }
 
 #[tokio::test]

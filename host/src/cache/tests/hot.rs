@@ -22,6 +22,37 @@ async fn a_replica_places_what_is_current_and_marks_it_sensitive() {
 }
 
 #[tokio::test]
+async fn an_authorization_takes_the_place_of_all_there_were_and_is_counted_once() {
+    // Alone, with another header, and each with the time at hand and without.
+    for (other, ticks) in [(false, true), (false, false), (true, true), (true, false)] {
+        let rig = Rig::new(Issuer::new(move |call, _| {
+            let credential =
+                Credential::header("authorization", format!("Bearer token-{call}")).valid_for(HOUR);
+            Ok(if other { credential.and_header("x-tenant", "acme") } else { credential })
+        }));
+        let _ticker = ticks.then(|| Ticker::start(&rig.clock.clock()).unwrap());
+        let snapshot = rig.current().await.unwrap();
+        let before = rig.cache.status().counts.placements;
+        for round in 0..3 {
+            let mut headers = HeaderMap::new();
+            for from in ["from", "elsewhere", "and again"].into_iter().take(round) {
+                headers.append("authorization", from.parse().unwrap());
+            }
+            headers.append("accept", "a/b".parse().unwrap());
+            assert_eq!(rig.cache.try_place(&mut headers), Some(snapshot.generation()));
+            let placed: Vec<_> = headers.get_all("authorization").iter().collect();
+            assert_eq!(placed, ["Bearer token-1"], "{round} {other} {ticks}");
+            assert!(placed[0].is_sensitive());
+            assert_eq!((headers.len(), headers.contains_key("x-tenant")), (2 + usize::from(other), other));
+        }
+        assert_eq!(rig.cache.status().counts.placements - before, 3);
+        rig.reject(snapshot.generation());
+        let mut headers = HeaderMap::new();
+        assert!(rig.cache.try_place(&mut headers).is_none() && headers.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn more_than_headers_is_not_placed_by_replicas() {
     let rig = Rig::new(Issuer::new(|call, _| Ok(token(call).and_query("key", "value").valid_for(HOUR))));
     rig.token().await;

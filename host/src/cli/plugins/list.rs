@@ -13,11 +13,13 @@ pub(crate) fn list(config: &Path) -> Result<(), Failure> {
         let about = plugin.about();
         let types: Vec<&str> = plugin.manifests().iter().map(|manifest| manifest.name.as_str()).collect();
         print(format_args!(
-            "{}  {} {}  types: {}\n  sha256 {}\n  trust  {}\n",
+            "{}  {} {}  types: {}\n  runs {}: {}\n  sha256 {}\n  trust  {}\n",
             paint.bold(plugin.file().display()),
             about.name,
             about.version,
             types.join(", "),
+            plugin.isolation().as_str(),
+            plugin.status(),
             hex(plugin.sha256()),
             told(plugin.evidence()),
         ))?;

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::ThreadId;
 use std::time::{Duration, SystemTime};
 
+use countersign::protocol::{Start, Step};
 use countersign::{
-    AuthProfile, Context, Credential, Edits, Error, HttpRequest, HttpResponse, Inputs, RequestHead, Secret,
-    SignContext,
+    AuthProfile, Context, Credential, Edits, Error, Flow, HttpRequest, HttpResponse, Inputs, Profile,
+    RequestHead, Secret, SignContext, Signer,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -149,9 +150,6 @@ impl AuthProfile for Crooked {
         };
         credential = match self.settings.act.as_str() {
             "placements-valid" => credential.and_header("host", "elsewhere.example"),
-            "undeclared-unseen" => {
-                credential.and_header("x-tenant", cx.callers().get("tenant").unwrap_or("none"))
-            }
             "caller" => credential
                 .and_header("x-user", cx.caller("user")?)
                 .and_header("x-target", cx.target()?.to_string()),
@@ -206,7 +204,7 @@ impl AuthProfile for Crooked {
                 edits
             }
             "sign-fast" => {
-                std::thread::sleep(Duration::from_millis(6));
+                std::thread::sleep(Duration::from_millis(21));
                 edits
             }
             "signs-randomly" => {
@@ -214,5 +212,28 @@ impl AuthProfile for Crooked {
             }
             _ => edits,
         })
+    }
+}
+
+/// Looks at what it does not declare, which the SDK does not let a type do.
+pub(super) struct Peeking(pub(super) Box<dyn Profile>);
+
+impl Profile for Peeking {
+    fn inputs(&self) -> Inputs {
+        self.0.inputs()
+    }
+
+    fn start(&self, start: Start) -> (Step, Box<dyn Flow>) {
+        let tenant = start.caller.get("tenant").is_some();
+        let (step, flow) = self.0.start(start);
+        (if tenant { Step::Failed(Error::denied("tenants are not served")) } else { step }, flow)
+    }
+
+    fn signer(&self, credential: Credential) -> Result<Box<dyn Signer>, Error> {
+        self.0.signer(credential)
+    }
+
+    fn public_keys(&self) -> Result<Vec<Value>, Error> {
+        self.0.public_keys()
     }
 }

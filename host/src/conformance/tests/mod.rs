@@ -8,7 +8,7 @@ use countersign::{Error, Manifest, Profile, ProfileType};
 use serde_json::{Value, json};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use self::crooked::Crooked;
+use self::crooked::{Crooked, Peeking};
 use super::{ALL, Case, HomeReport, Recorder, Script, Subject, Verdict, homes, run};
 
 const SECRET: &str = "s3cret-of-the-settings";
@@ -22,7 +22,8 @@ fn settings(act: &str) -> Value {
 }
 
 fn make(_: &str, settings: &Value) -> Result<Box<dyn Profile>, Error> {
-    ProfileType::of::<Crooked>().create(settings)
+    let profile = ProfileType::of::<Crooked>().create(settings)?;
+    Ok(if settings["act"] == "undeclared-unseen" { Box::new(Peeking(profile)) } else { profile })
 }
 
 /// The report on a plugin.

@@ -29,7 +29,7 @@ const SYSTEM_LIBRARIES: [&str; 8] = [
 ];
 
 const CUT_OFF: Reason = Reason::Borrowed("is cut off; copy it again");
-const BROKEN: Reason = Reason::Borrowed("is a broken ELF file; build or copy it again");
+pub(super) const BROKEN: Reason = Reason::Borrowed("is a broken ELF file; build or copy it again");
 
 /// A shared library for this machine, whole, with nothing executable that is writable.
 #[derive(Debug)]
@@ -55,6 +55,10 @@ impl<'d> Library<'d> {
         let library = Self { data, segments };
         library.check_segments()?;
         Ok(library)
+    }
+
+    pub(super) const fn segments(&self) -> &'d [ProgramHeader64<LE>] {
+        self.segments
     }
 
     fn check_segments(&self) -> Result<(), Reason> {
@@ -180,7 +184,7 @@ impl<'d> Library<'d> {
         Ok(false)
     }
 
-    fn symbol_count(&self) -> Result<usize, Reason> {
+    pub(super) fn symbol_count(&self) -> Result<usize, Reason> {
         if let Some(address) = self.entry(elf::DT_GNU_HASH)? {
             let table = GnuHashTable::<FileHeader64<LE>>::parse(LE, self.at(address)?).map_err(|_| BROKEN)?;
             // An empty table has no exported symbol.
@@ -191,7 +195,7 @@ impl<'d> Library<'d> {
         Ok(table.symbol_table_length() as usize)
     }
 
-    fn entry(&self, tag: elf::DynamicTag) -> Result<Option<u64>, Reason> {
+    pub(super) fn entry(&self, tag: elf::DynamicTag) -> Result<Option<u64>, Reason> {
         // The loader takes the last of several.
         Ok(self
             .dynamic()?
@@ -213,7 +217,7 @@ impl<'d> Library<'d> {
         entries.get(..end).ok_or(BROKEN)
     }
 
-    fn dynamic_text(&self, offset: u64) -> Result<&'d str, Reason> {
+    pub(super) fn dynamic_text(&self, offset: u64) -> Result<&'d str, Reason> {
         let table = self.entry(elf::DT_STRTAB)?.ok_or(BROKEN)?;
         let bytes = self.at(table.checked_add(offset).ok_or(BROKEN)?)?;
         let end = bytes.iter().position(|byte| *byte == 0).ok_or(BROKEN)?;
@@ -221,7 +225,7 @@ impl<'d> Library<'d> {
     }
 
     /// The bytes of the file that lie at an address, to the end of their segment.
-    fn at(&self, address: u64) -> Result<&'d [u8], Reason> {
+    pub(super) fn at(&self, address: u64) -> Result<&'d [u8], Reason> {
         self.segments
             .iter()
             .filter(|segment| segment.p_type.get(LE) == elf::PT_LOAD)
@@ -237,6 +241,19 @@ impl<'d> Library<'d> {
 const TEXT_RELOCATIONS: Reason =
     Reason::Borrowed("has relocations in its code; build it as position-independent code");
 
+/// A program for this machine, whole; what it does is its own process's matter.
+pub(super) fn judge_program(data: &[u8]) -> Result<(), Reason> {
+    let header = machine_header(data)?;
+    if !matches!(header.e_type.get(LE), elf::ET_EXEC | elf::ET_DYN) {
+        return Err("is neither a program nor a script that begins with `#!`".into());
+    }
+    let segments: &[ProgramHeader64<LE>] =
+        data.read_slice_at(header.e_phoff.get(LE), header.e_phnum.get(LE).into()).map_err(|()| CUT_OFF)?;
+    let whole =
+        segments.iter().all(|segment| within(data, segment.p_offset.get(LE), segment.p_filesz.get(LE)));
+    if whole { Ok(()) } else { Err(CUT_OFF) }
+}
+
 fn header(data: &[u8]) -> Result<&FileHeader64<LE>, Reason> {
     if data.is_empty() {
         return Err("is empty".into());
@@ -246,6 +263,14 @@ fn header(data: &[u8]) -> Result<&FileHeader64<LE>, Reason> {
             "is not an ELF file; a plugin is the `.so` that cargo builds of a crate of type cdylib".into()
         );
     }
+    let header = machine_header(data)?;
+    match header.e_type.get(LE) {
+        elf::ET_DYN => Ok(header),
+        _ => Err("is not a shared library; set `crate-type = [\"cdylib\"]`".into()),
+    }
+}
+
+fn machine_header(data: &[u8]) -> Result<&FileHeader64<LE>, Reason> {
     let header: &FileHeader64<LE> = data.read_at(0).map_err(|()| CUT_OFF)?;
     if header.e_ident.class != elf::ELFCLASS64 {
         return Err("is for 32-bit machines; build it for this machine".into());
@@ -258,10 +283,7 @@ fn header(data: &[u8]) -> Result<&FileHeader64<LE>, Reason> {
         let (theirs, ours) = (machine.0, std::env::consts::ARCH);
         return Err(format!("is for another processor (ELF machine {theirs}); build it for {ours}").into());
     }
-    match header.e_type.get(LE) {
-        elf::ET_DYN => Ok(header),
-        _ => Err("is not a shared library; set `crate-type = [\"cdylib\"]`".into()),
-    }
+    Ok(header)
 }
 
 fn is_loader(name: &str) -> bool {

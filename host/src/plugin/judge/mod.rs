@@ -2,6 +2,7 @@
 
 mod digest;
 mod elf;
+mod linking;
 mod note;
 mod place;
 
@@ -144,6 +145,7 @@ fn judge_library(bytes: &[u8], settings: &PluginSettings) -> Result<PluginNote, 
     let library = Library::parse(bytes)?;
     let note = PluginNote::read(&library)?;
     library.check_dependencies(&settings.allow_libraries)?;
+    library.check_linking()?;
     if !library.exports(abi::SYMBOL, size_of::<LibHeader>() as u64)? {
         return Err("does not export its module; its crate must call `export_plugin!`".into());
     }
@@ -162,7 +164,26 @@ fn judge_library(bytes: &[u8], settings: &PluginSettings) -> Result<PluginNote, 
 fn judge_executable(bytes: &[u8]) -> Result<(), Reason> {
     match bytes {
         [] => Err("is empty".into()),
-        [0x7f, b'E', b'L', b'F', ..] | [b'#', b'!', ..] => Ok(()),
+        [0x7f, b'E', b'L', b'F', ..] => elf::judge_program(bytes),
+        [b'#', b'!', line @ ..] => judge_first_line(line),
         _ => Err("is neither a program nor a script that begins with `#!`".into()),
+    }
+}
+
+/// The kernel takes so many bytes of a script's first line (`BINPRM_BUF_SIZE`), and cuts off the rest.
+const FIRST_LINE: usize = 255;
+
+fn judge_first_line(rest: &[u8]) -> Result<(), Reason> {
+    let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+    if end + 2 > FIRST_LINE {
+        return Err(format!("names its interpreter in more than {FIRST_LINE} bytes").into());
+    }
+    let line = rest.get(..end).unwrap_or_default().trim_ascii();
+    match line.split(|byte| byte.is_ascii_whitespace()).next() {
+        None | Some([]) => Err("names no interpreter after its `#!`".into()),
+        Some([b'/', ..]) => Ok(()),
+        Some(_) => {
+            Err("names its interpreter by a path that is not absolute, which may lead anywhere".into())
+        }
     }
 }

@@ -146,6 +146,10 @@ fn trusted(stat: &Stat, me: u32) -> Result<(), Reason> {
         .into());
     }
     let mode = Mode::from_raw_mode(stat.st_mode);
+    let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+    if !is_folder && mode.intersects(Mode::SUID | Mode::SGID) {
+        return Err("has the set-user-ID or set-group-ID bit; chmod ug-s it".into());
+    }
     for (bit, who, way_out) in [(Mode::WOTH, "everybody", "o-w"), (Mode::WGRP, "its group", "g-w")] {
         if mode.contains(bit) {
             return Err(format!("can be written by {who}; chmod {way_out} it").into());

@@ -67,7 +67,8 @@ pub(super) struct State {
     pub(super) reader: Doing,
     /// Why the talk is to be ended; set once.
     pub(super) ending: Option<Ending>,
-    over: bool,
+    /// That it is over, and how it ended.
+    over: Option<String>,
 }
 
 /// What the reader does.
@@ -112,7 +113,7 @@ impl Link {
                 backlog: false,
                 reader: Doing::Reading,
                 ending: None,
-                over: false,
+                over: None,
             }),
             bell: Condvar::new(),
             alarm,
@@ -219,8 +220,8 @@ impl Talk {
     /// Takes note of a question, and writes it.
     pub(super) fn ask(&self, id: u64, line: &Secret<Vec<u8>>, limit: Duration) -> Result<(), Lost> {
         let mut state = self.state();
-        if state.over {
-            return Err(Lost::new("has just ended", true));
+        if let Some(words) = &state.over {
+            return Err(Lost::new(words.clone(), true));
         }
         if state.waiting.len() >= MOST_OPEN {
             return Err(Lost::new(format!("has {MOST_OPEN} calls open, and takes no more"), false));
@@ -405,7 +406,7 @@ impl Talk {
     /// Tells everybody that it is over.
     pub(super) fn is_over(&self, words: &str, reset: bool) {
         let mut state = self.state();
-        state.over = true;
+        state.over = Some(words.to_owned());
         let newest = state.newest;
         if reset {
             // What was written last has not been read to its end.

@@ -17,9 +17,9 @@ impl Lost {
         Self { words: words.into(), unsent }
     }
 
-    /// It works, but not fast enough.
+    /// It may work, but not fast enough.
     pub(super) fn overdue(limit: Duration) -> Self {
-        Self::new(format!("has more to do than it can: no answer within {}", Seconds(limit)), false)
+        Self::new(format!("did not answer within {}", Seconds(limit)), false)
     }
 
     /// Nobody asked, or was told already.

@@ -114,7 +114,8 @@ impl Upstream {
                 Some(connection) => connection,
                 None => {
                     opened += 1;
-                    self.open().await?
+                    // Boxed, for it is large and rare, and a call's future is moved as a whole.
+                    Box::pin(self.open()).await?
                 }
             };
             let copy = connection.copy(was_kept, &request, retry);

@@ -242,8 +242,11 @@ const IRELATIVE: u64 = 1032;
 #[cfg(target_arch = "riscv64")]
 const IRELATIVE: u64 = 58;
 
+/// A name, how the file is made, and the words of its refusal.
+type Other = (&'static str, fn(&Path), &'static str);
+
 /// What else may lie in a plugins folder, by who puts it there.
-fn others() -> Vec<(&'static str, fn(&Path), &'static str)> {
+fn others() -> Vec<Other> {
     fn put(folder: &Path, name: &str, bytes: &[u8], bits: u32) {
         fs::write(folder.join(name), bytes).unwrap();
         mode(&folder.join(name), bits);

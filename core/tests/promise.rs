@@ -189,7 +189,8 @@ fn optional_fields_and_messages_may_be_added() {
 
 #[test]
 fn whatever_else_changes_breaks_the_promise() {
-    let changes: [(&str, fn(&mut Value)); 10] = [
+    type Change = (&'static str, fn(&mut Value));
+    let changes: [Change; 10] = [
         ("a field is removed", |it| drop(it["Create"]["properties"].as_object_mut().unwrap().remove("hint"))),
         ("a field is renamed", |it| {
             let fields = it["Create"]["properties"].as_object_mut().unwrap();

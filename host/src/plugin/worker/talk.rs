@@ -83,7 +83,8 @@ impl Reader {
             let space = rustix::buffer::spare_capacity(&mut self.buffer);
             match rustix::net::recv(rustix::stdio::stdin(), space, flags) {
                 Ok((got, _)) => return Ok(got > 0),
-                Err(Errno::AGAIN) => std::hint::spin_loop(),
+                // Whoever asks may want this very processor.
+                Err(Errno::AGAIN) => std::thread::yield_now(),
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno),
             }

@@ -151,11 +151,12 @@ fn what_is_loaded_again_as_it_was_keeps_its_process() {
     assert_ne!(process(&load(&other)), process(&first), "it may do less");
     std::fs::copy(folder.path().join("libacme_hmac.so"), folder.path().join("libcopy.so")).unwrap();
     let one_type = PluginSettings { types: Some(Vec::new()), ..settings.default.clone() };
-    let both = load(&settings.clone().with("copy", one_type));
+    let with_copy = settings.clone().with("copy", one_type);
+    let both = load(&with_copy);
     assert_ne!(both[0].status().process, both[1].status().process, "a copy has one of its own");
     let was = process(&first);
     drop((first, both));
-    assert_ne!(process(&load(&settings)), was, "nobody used it any more");
+    assert_ne!(process(&load(&with_copy)), was, "nobody used it any more");
 }
 
 /// A program in the plugins folder.

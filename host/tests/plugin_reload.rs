@@ -12,7 +12,7 @@ use countersign_host::plugin::{Lock, Locked, SecretKey};
 use countersign_host::{BodyBytes, Host};
 use support::{Folder, file_name, mode, plugin};
 
-const CONFIG: &str = "[profiles.p]\ntype = \"acme-hmac\"\nsecret = \"s3cr3t-s3cr3t-s3cr3t-s3cr3t-s3cr3t\"\n\
+const CONFIG: &str = "[plugins]\nisolation = \"in-process\"\n[profiles.p]\ntype = \"acme-hmac\"\nsecret = \"s3cr3t-s3cr3t-s3cr3t-s3cr3t-s3cr3t\"\n\
                       [connectors.c]\nbase_url = \"https://c.example\"\nprofile = \"p\"\n";
 
 /// A configuration with `acme-hmac` in its plugins folder.
@@ -101,7 +101,7 @@ async fn a_plugin_file_that_is_gone_is_an_error_of_those_who_want_it_and_changes
     fs::remove_file(&place.plugin).unwrap();
     let findings = host.reload(&place.config()).await.unwrap_err().to_string();
     assert!(
-        findings.contains("countersign.toml:2:8: profiles.p.type: there is no profile type `acme-hmac`"),
+        findings.contains("countersign.toml:4:8: profiles.p.type: there is no profile type `acme-hmac`"),
         "{findings}"
     );
     assert_eq!(call(&host).await.generation, first);
@@ -112,7 +112,10 @@ async fn the_lock_file_and_the_files_of_keys_are_watched_as_the_configuration_is
     let place = Place::new();
     let key = SecretKey::generate().unwrap();
     place.folder.put("vendor.pub", key.public().to_file().as_bytes());
-    place.folder.put("countersign.toml", format!("[plugins]\nkeys = [\"vendor.pub\"]\n{CONFIG}").as_bytes());
+    place.folder.put(
+        "countersign.toml",
+        CONFIG.replace("[plugins]", "[plugins]\nkeys = [\"vendor.pub\"]").as_bytes(),
+    );
     let mut host = Host::start(&place.config()).await.unwrap();
     assert!(!host.config_changed());
 

@@ -67,11 +67,12 @@ impl Folder {
         self.put("countersign.toml", toml)
     }
 
-    /// Runs this configuration.
+    /// Runs this configuration; its plugins, unless it says otherwise, in processes of their own.
     ///
     /// # Panics
     /// If it is refused: with the findings.
     pub async fn host(&self, toml: &str) -> Host {
+        crate::built::be_host_of_workers();
         Host::start(&self.config(toml))
             .await
             .unwrap_or_else(|findings| panic!("refused:\n{findings}\n{toml}"))

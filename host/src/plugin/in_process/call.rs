@@ -117,7 +117,8 @@ impl<T> Drop for Call<T> {
     }
 }
 
-/// Looks whether something is true, again and again for some time.
+/// Looks whether something is true, again and again for some time. Others may have the processor in between: it may be the
+/// one on which the thread has to run that makes it true.
 pub(super) fn look_for(flag: &AtomicBool, time: Duration) -> bool {
     let begun = Instant::now();
     loop {
@@ -130,5 +131,6 @@ pub(super) fn look_for(flag: &AtomicBool, time: Duration) -> bool {
         if begun.elapsed() > time {
             return false;
         }
+        std::thread::yield_now();
     }
 }

@@ -317,9 +317,11 @@ fn sigkill_while_callers_wait() {
         std::thread::sleep(Duration::from_millis(300));
         kill_process(process, Signal::KILL).unwrap();
     });
-    for error in scene.call(&harmful, acquires) {
-        assert!(error.message().contains("was killed by SIGKILL"), "{error}");
-    }
+    let told = scene.call(&harmful, acquires);
+    let killed = told.iter().filter(|error| error.message().contains("was killed by SIGKILL")).count();
+    // A question that the process surely had not read is asked again, and sleeps in the next one.
+    let again = told.iter().filter(|error| error.message().contains("did not answer within 2 s")).count();
+    assert!(killed > 0 && killed + again == told.len(), "{told:?}");
     killer.join().unwrap();
     scene.resumes();
     scene.beside.went_on("SIGKILL");

@@ -22,7 +22,12 @@ const ROUNDS: usize = 301;
 /// Measures the same profile type in both of its homes; the base is what any code for it has to do.
 pub fn measure(plugin: &Path) -> Table {
     let folder = tempfile::tempdir().expect("there is a place for temporary files");
-    let plugins = load_folder(&hosts::install(plugin, folder.path()), &FolderSettings::isolated(Isolation::InProcess), &[]).plugins;
+    let plugins = load_folder(
+        &hosts::install(plugin, folder.path()),
+        &FolderSettings::isolated(Isolation::InProcess),
+        &[],
+    )
+    .plugins;
     let [plugin] = plugins.as_slice() else { panic!("the plugin is in order") };
     let linked = ProfileType::of::<BenchToken>().create(&settings()).expect("the settings are right");
     let loaded = plugin.create("bench-token", &settings()).expect("the settings are right");

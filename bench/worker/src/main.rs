@@ -57,11 +57,19 @@ fn calls(home: &str, plugin: &Plugin, limited: bool) {
         println!("| {what} | {home} | {limit} | {p50:.1} | {p90:.1} | {p99:.1} |");
     };
     let fixed = create(plugin, "bench-signer", json!({}));
-    let asking = create(plugin, "bench-token", json!({ "token_url": "https://login.example/token", "client_secret": "s" }));
+    let asking = create(
+        plugin,
+        "bench-token",
+        json!({ "token_url": "https://login.example/token", "client_secret": "s" }),
+    );
     let answer = answer();
     let signer = fixed.signer(acquire(&*fixed, &answer)).expect("it signs");
     row("acquire, without an exchange", 25, measured(|| drop(acquire(&*fixed, &answer))));
-    row("acquire, with one exchange, answered from memory", 50, measured(|| drop(acquire(&*asking, &answer))));
+    row(
+        "acquire, with one exchange, answered from memory",
+        50,
+        measured(|| drop(acquire(&*asking, &answer))),
+    );
     row("sign, a request with six headers", 25, measured(|| sign(&*signer)));
 }
 
@@ -82,7 +90,9 @@ fn process(plugin: &Plugin) {
         })
         .collect();
     let [p50, p90, p99] = percentiles(started).map(|time| time.as_secs_f64() * 1e3);
-    println!("| spawned, sandboxed, loaded, instance made, first credential, ms | ≤ 10 | {p50:.2} | {p90:.2} | {p99:.2} |");
+    println!(
+        "| spawned, sandboxed, loaded, instance made, first credential, ms | ≤ 10 | {p50:.2} | {p90:.2} | {p99:.2} |"
+    );
     (0..1000).for_each(|_| drop(acquire(&*profile, &answer)));
     let id = plugin.status().process.expect("it runs");
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it is there");
@@ -150,7 +160,9 @@ fn sign(signer: &dyn Signer) {
         .collect();
     let head = RequestHead::new("GET", "https", "orders.example", "/api/orders/4711").with_headers(&headers);
     let mut edits = 0;
-    signer.sign(&head, &SignContext::at(SystemTime::UNIX_EPOCH), &mut |_, _, _| edits += 1).expect("it signs");
+    signer
+        .sign(&head, &SignContext::at(SystemTime::UNIX_EPOCH), &mut |_, _, _| edits += 1)
+        .expect("it signs");
     assert_eq!(edits, 1);
 }
 

@@ -49,6 +49,20 @@ pub fn executable(package: &str) -> PathBuf {
     file
 }
 
+/// The example in C, compiled as its first lines say.
+pub fn example_in_c() -> PathBuf {
+    let program = target().join("acme-key");
+    let _one_at_a_time = lock("acme-key");
+    let status = Command::new("cc")
+        .args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"])
+        .arg(&program)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/acme-key.c"))
+        .status()
+        .unwrap();
+    assert!(status.success(), "the example in C does not compile");
+    program
+}
+
 /// The program `countersign`: the one that `COUNTERSIGN_TEST_PROGRAM` names, else a new one.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();

@@ -7,7 +7,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use countersign::protocol::frame::{FromPlugin, PluginHello};
 use countersign::respondent::{Respondent, TypeSource};
-use countersign::{Error, Manifest, Profile};
+use countersign::testing::ScriptedHost;
+use countersign::{Error, ErrorKind, Manifest, Profile};
 use countersign_host::plugin::{FolderSettings, Isolation, Plugin, PluginSettings, load_folder};
 use countersign_tests::built;
 use countersign_tests::folder::Folder;
@@ -301,4 +302,33 @@ fn a_program_in_rust_speaks_for_all_its_types_and_tells_its_log() {
     let placed = &talk.hear()["step"]["step"]["done"]["placements"][0]["value"];
     assert_eq!(placed, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
     talk.end();
+}
+
+#[test]
+fn the_example_in_c_is_a_plugin_whatever_is_said_to_it() {
+    built::be_host_of_workers();
+    let program = built::example_in_c();
+    let mut talk = Talk::with(&program);
+    talk.say(&json!({ "hello": { "protocol": "1.0", "log_level": 3 } }));
+    assert_eq!(talk.hear()["hello"]["name"], "acme-key");
+    for broken in ["garbage", "{", "", "{\"sign\":", "{\"create\":{\"settings\":{\"key"] {
+        talk.to.as_mut().unwrap().write_all(format!("{broken}\n").as_bytes()).unwrap();
+    }
+    talk.say(&json!({ "dance": { "id": 1 } }));
+    assert_eq!(talk.hear()["error"]["error"]["kind"], "unsupported");
+    talk.end();
+
+    let folder = Folder::new().with_executable(&program);
+    let loaded = load_folder(&folder.path().join("plugins"), &FolderSettings::default(), &[]);
+    assert_eq!(loaded.refusals, []);
+    let key = loaded.plugins[0].create("acme-key", &json!({ "key": "k \"}é" })).unwrap();
+    let mut host = ScriptedHost::new().caller("tenant", "a,b}").caller("user", "ada");
+    let credential = host.acquire(&*key).unwrap();
+    assert_eq!(
+        host.placed(&credential),
+        [("header", "x-acme-key", "k \"}é"), ("header", "x-acme-tenant", "a,b}")]
+    );
+    let empty = loaded.plugins[0].create("acme-key", &json!({ "key": "" })).err().unwrap();
+    assert_eq!((empty.kind(), empty.field()), (ErrorKind::Config, Some("key")));
+    assert_eq!(ScriptedHost::new().acquire(&*key).unwrap_err().kind(), ErrorKind::Config);
 }

@@ -1,15 +1,16 @@
 use std::collections::BTreeMap;
 
-use countersign::{Context, Error};
+use countersign::{Context, Error, Secret};
 
 use super::environment::variable;
+use super::ini::Settings;
 use super::sts::{AssumeRole, TokenService, web_identity};
 use super::{Keys, endpoint, environment, ini, process};
 
 /// The longest chain of profiles that name each other.
 const MOST_STEPS: usize = 8;
 
-type Profiles = BTreeMap<String, BTreeMap<String, String>>;
+type Profiles = BTreeMap<String, Settings>;
 
 /// Keys of the AWS configuration files, if they have some for the profile.
 pub(super) async fn keys(
@@ -46,7 +47,7 @@ async fn of_profile(
     let mut keys = loop {
         let empty = BTreeMap::new();
         let profile = profiles.get(&name).unwrap_or(&empty);
-        let setting = |key: &str| profile.get(key).filter(|value| !value.is_empty());
+        let setting = |key: &str| profile.get(key).map(Secret::expose).filter(|value| !value.is_empty());
         let is_role = setting("role_arn").is_some() && setting("web_identity_token_file").is_none();
         // A profile that names itself as its source has keys of its own.
         let own_source = setting("source_profile") == Some(&name) && roles.iter().any(|(_, at)| *at == name);
@@ -92,11 +93,11 @@ async fn of_profile(
 /// Keys that a profile has without another one.
 async fn direct(
     cx: &Context,
-    profile: &BTreeMap<String, String>,
+    profile: &Settings,
     name: &str,
     sts: &TokenService,
 ) -> Result<Option<Keys>, Error> {
-    let setting = |key: &str| profile.get(key).filter(|value| !value.is_empty());
+    let setting = |key: &str| profile.get(key).map(Secret::expose).filter(|value| !value.is_empty());
     if let (Some(file), Some(role)) = (setting("web_identity_token_file"), setting("role_arn")) {
         let session = setting("role_session_name").map(String::as_str);
         return web_identity(cx, sts, file, role, session).await.map(Some);

@@ -1,12 +1,17 @@
 use std::collections::BTreeMap;
 
+use countersign::Secret;
+
+/// The settings of a profile; keys are among them.
+pub(super) type Settings = BTreeMap<String, Secret>;
+
 /// The profiles of an AWS configuration file: names to settings.
 ///
 /// Sections are `[NAME]`, and `[profile NAME]` in `config`; lines are `name = value`; comments begin with `#` or `;`, at the
 /// beginning of a line, or behind white space. Nested settings (indented lines below a setting without a value) are left out.
 /// What is no such line is left out as well, as the AWS SDKs do.
-pub(super) fn profiles(text: &str) -> BTreeMap<String, BTreeMap<String, String>> {
-    let mut profiles: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+pub(super) fn profiles(text: &str) -> BTreeMap<String, Settings> {
+    let mut profiles: BTreeMap<String, Settings> = BTreeMap::new();
     let mut current: Option<String> = None;
     for line in text.lines() {
         if line.starts_with(char::is_whitespace) || line.starts_with(['#', ';']) || line.is_empty() {
@@ -29,7 +34,7 @@ pub(super) fn profiles(text: &str) -> BTreeMap<String, BTreeMap<String, String>>
                 .iter()
                 .fold(value, |value, comment| value.split_once(comment).map_or(value, |(before, _)| before));
             let settings = profiles.entry(name.clone()).or_default();
-            settings.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
+            settings.insert(key.trim().to_ascii_lowercase(), value.trim().into());
         }
     }
     profiles
@@ -46,9 +51,12 @@ mod tests {
         let profiles = profiles(text);
         assert_eq!(profiles.keys().collect::<Vec<_>>(), ["default", "dev"]);
         let default = &profiles["default"];
-        assert_eq!(default["aws_access_key_id"], "A");
-        assert_eq!(default["aws_secret_access_key"], "a=b#c");
-        assert_eq!((default["more"].as_str(), profiles["dev"]["region"].as_str()), ("1", "x"));
+        assert_eq!(default["aws_access_key_id"].expose(), "A");
+        assert_eq!(default["aws_secret_access_key"].expose(), "a=b#c");
+        assert_eq!(
+            (default["more"].expose().as_str(), profiles["dev"]["region"].expose().as_str()),
+            ("1", "x")
+        );
         assert!(!default.contains_key("max"));
     }
 }

@@ -1,12 +1,12 @@
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use countersign::{Context, Error, HttpRequest, HttpResponse, RequestHead};
+use countersign::{Context, Error, HttpRequest, HttpResponse, RequestHead, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Keys;
 use super::environment::variable;
+use super::ini::Settings;
 use crate::config::Payload;
 use crate::key::Material;
 use crate::sign::{Form, Signature};
@@ -54,8 +54,9 @@ impl AssumeRole {
     }
 
     /// As a profile of the AWS configuration files says it.
-    pub(super) fn of_profile(profile: &BTreeMap<String, String>) -> Self {
-        let setting = |key: &str| profile.get(key).filter(|value| !value.is_empty()).cloned();
+    pub(super) fn of_profile(profile: &Settings) -> Self {
+        let setting =
+            |key: &str| profile.get(key).map(Secret::expose).filter(|value| !value.is_empty()).cloned();
         Self {
             role_arn: setting("role_arn").unwrap_or_default(),
             session_name: setting("role_session_name").unwrap_or_else(session_name),

@@ -157,7 +157,7 @@ impl TokenService {
     async fn answer(&self, cx: &Context, request: HttpRequest, action: &str) -> Result<Keys, Error> {
         let answer = cx.http().send(request).await?;
         if !answer.is_success() {
-            let code = element(&body(&answer)?, "Code").filter(|code| is_plain(code));
+            let code = element(body(&answer)?, "Code").filter(|code| is_plain(code));
             let answer = answer.success().err();
             let error = answer.unwrap_or_else(|| Error::unavailable("answered with an error"));
             let what = match code {
@@ -168,7 +168,7 @@ impl TokenService {
         }
         let text = body(&answer)?;
         let part = |name: &str| {
-            element(&text, name).ok_or_else(|| {
+            element(text, name).ok_or_else(|| {
                 Error::unavailable(format!("{action} at {}: the answer has no {name}", self.authority))
             })
         };
@@ -207,8 +207,9 @@ pub(super) async fn web_identity(
     sts.assume_role_with_web_identity(cx, token.trim(), role, session.unwrap_or("countersign")).await
 }
 
-fn body(answer: &HttpResponse) -> Result<String, Error> {
-    String::from_utf8(answer.body.expose().clone())
+/// The body, which holds keys, as it stands in the answer.
+fn body(answer: &HttpResponse) -> Result<&str, Error> {
+    std::str::from_utf8(answer.body.expose())
         .map_err(|_| Error::unavailable("the token service answers with something that is not UTF-8"))
 }
 

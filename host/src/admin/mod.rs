@@ -1,7 +1,7 @@
 //! What the proxy tells of itself, on a listener of its own: `/healthz`, `/readyz`, `/metrics`, `/status`.
 //!
 //! Here live the pages and the small server for them. Not here: what they tell, which the proxy gathers in an
-//! [`Overview`]; the counters (`proxy/stats.rs`).
+//! [`Overview`]; the counters (`proxy/stats/`).
 
 mod exposition;
 mod guard;

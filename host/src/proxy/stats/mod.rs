@@ -1,5 +1,9 @@
+//! What is counted: a block of each worker's own, and the sums when somebody asks.
+
+mod refusal;
+mod totals;
+
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +11,8 @@ use std::time::Duration;
 
 use countersign::ErrorKind;
 
+pub(crate) use self::refusal::Refusal;
+pub(crate) use self::totals::{ConnectorTotals, Totals};
 use crate::cache::KINDS;
 
 /// What went through the proxy since the process started: one for all workers and all generations of the configuration.
@@ -169,62 +175,6 @@ impl ConnectorStats {
     }
 }
 
-/// Why the proxy itself refused something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// The client did not show that it may use the proxy.
-    Access,
-    /// `Host` is none of ours.
-    Host,
-    /// The request comes from a web page.
-    Origin,
-    /// The head is not one that everybody reads alike.
-    Head,
-    /// No connector is meant.
-    Connector,
-    /// A caller attribute is missing or ill-formed.
-    Caller,
-    /// The path leads out of the connector.
-    Path,
-    /// The body is longer than what may be held in memory.
-    Body,
-    /// There are too many connections, or calls of the connector, at a time.
-    TooMany,
-}
-
-impl Refusal {
-    const ALL: [Self; 9] = [
-        Self::Access,
-        Self::Host,
-        Self::Origin,
-        Self::Head,
-        Self::Connector,
-        Self::Caller,
-        Self::Path,
-        Self::Body,
-        Self::TooMany,
-    ];
-
-    const fn is_of_a_connector(self) -> bool {
-        matches!(self, Self::Caller | Self::Path | Self::Body)
-    }
-
-    /// The reason's name in metrics and logs.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Access => "access",
-            Self::Host => "host",
-            Self::Origin => "origin",
-            Self::Head => "head",
-            Self::Connector => "connector",
-            Self::Caller => "caller",
-            Self::Path => "path",
-            Self::Body => "body",
-            Self::TooMany => "too-many",
-        }
-    }
-}
-
 /// The upper end of a bucket of the latency histogram, inclusive.
 #[derive(Debug)]
 pub(crate) struct Bound {
@@ -255,95 +205,6 @@ pub(crate) const BOUNDS: [Bound; 15] = [
     bound(30_000_000, "30"),
     bound(60_000_000, "60"),
 ];
-
-/// The sums of all workers.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Totals {
-    /// Connections that clients made.
-    pub(crate) accepted: u64,
-    closed: u64,
-    refused: [u64; Refusal::ALL.len()],
-    /// By name, those that the configuration has no more among them.
-    pub(crate) connectors: BTreeMap<Arc<str>, ConnectorTotals>,
-}
-
-impl Totals {
-    /// Connections of clients that are open now.
-    pub(crate) const fn open(&self) -> u64 {
-        self.accepted.saturating_sub(self.closed)
-    }
-
-    /// What was refused before it was known which connector it is for, by reason; reasons that are about a connector
-    /// are left out.
-    pub(crate) fn refused(&self) -> impl Iterator<Item = (Refusal, u64)> {
-        Refusal::ALL
-            .into_iter()
-            .zip(self.refused)
-            .filter(|(why, count)| *count > 0 || !why.is_of_a_connector())
-    }
-
-    fn add(&mut self, block: &Block) {
-        // What is over is read before what began, lest more be over than had begun.
-        block.closed.add_to(&mut self.closed);
-        block.accepted.add_to(&mut self.accepted);
-        add_all(&block.refused, &mut self.refused);
-        for (name, counters) in block.names.iter().zip(&block.counters) {
-            self.connectors.entry(Arc::clone(name)).or_default().add(counters);
-        }
-    }
-}
-
-/// A connector's sums.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ConnectorTotals {
-    /// Calls that began, whatever came of them.
-    pub(crate) begun: u64,
-    ended: u64,
-    /// The upstream's answers by class: 1xx to 5xx.
-    pub(crate) answers: [u64; 5],
-    /// The answers by the time to their head: one number for each of [`BOUNDS`], and what took longer. Not cumulative.
-    pub(crate) latency: [u64; BOUNDS.len() + 1],
-    /// The sum of those times in microseconds.
-    pub(crate) latency_sum: u64,
-    /// Requests that were sent a second time, with another credential.
-    pub(crate) replays: u64,
-    refused: [u64; Refusal::ALL.len()],
-    failed: [u64; KINDS.len()],
-    /// Calls without an answer, other than those that took too long.
-    pub(crate) unreachable: u64,
-    /// Calls without an answer in time.
-    pub(crate) timed_out: u64,
-}
-
-impl ConnectorTotals {
-    /// Calls that are under way now.
-    pub(crate) const fn in_flight(&self) -> u64 {
-        self.begun.saturating_sub(self.ended)
-    }
-
-    /// What was refused, by reason; reasons that never occurred are left out.
-    pub(crate) fn refused(&self) -> impl Iterator<Item = (Refusal, u64)> {
-        Refusal::ALL.into_iter().zip(self.refused).filter(|(_, count)| *count > 0)
-    }
-
-    /// Calls without a credential, by kind; kinds that never occurred are left out.
-    pub(crate) fn failed(&self) -> impl Iterator<Item = (ErrorKind, u64)> {
-        KINDS.into_iter().zip(self.failed).filter(|(_, count)| *count > 0)
-    }
-
-    fn add(&mut self, counters: &ConnectorStats) {
-        counters.ended.add_to(&mut self.ended);
-        counters.begun.add_to(&mut self.begun);
-        add_all(&counters.answers, &mut self.answers);
-        add_all(&counters.latency, &mut self.latency);
-        counters.latency_sum.add_to(&mut self.latency_sum);
-        counters.replays.add_to(&mut self.replays);
-        add_all(&counters.refused, &mut self.refused);
-        add_all(&counters.failed, &mut self.failed);
-        counters.unreachable.add_to(&mut self.unreachable);
-        counters.timed_out.add_to(&mut self.timed_out);
-    }
-}
 
 /// A number that one thread writes and any may read.
 #[derive(Debug, Default)]

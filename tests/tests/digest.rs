@@ -69,7 +69,7 @@ async fn apache_lets_in_md5_in_each_form_that_it_has() {
     let Some(server) = apache(&[
         ("/auth", guard("countersign", "")),
         ("/old", guard("countersign", "AuthDigestQop none")),
-        ("/quotes", guard("say \"hi\" \\o/", "")),
+        ("/quotes", guard("say \"hi\"", "")),
         ("/domain", guard("countersign", "AuthDigestDomain /domain/")),
     ]) else {
         return;
@@ -228,7 +228,7 @@ async fn apache_refuses_a_count_that_comes_again_and_takes_the_next_one() {
 async fn a_stale_nonce_is_given_up_and_the_same_call_succeeds() {
     // A nonce of a second, and nonces that are good for one request.
     let locations = [
-        ("/short", guard("countersign", "AuthDigestNonceLifetime 1")),
+        ("/short", guard("countersign", "AuthDigestNonceLifetime 1\nLogLevel auth_digest:info")),
         ("/once", guard("countersign", "AuthDigestNonceLifetime 0")),
     ];
     let Some(server) = apache(&locations) else { return };

@@ -65,7 +65,8 @@ async fn each_method_gets_in_with_query_and_form_with_and_without_a_token() {
             ("realm", "TOKEN\nrealm = \"Photos\"\nversion = false"),
             ("hash", "TOKEN\nbody_hash = true"),
         ] {
-            if method == "PLAINTEXT" && what == "hash" {
+            // There is nothing to hash; and oauthlib decodes parameters of the query twice, which breaks encoded secrets.
+            if method == "PLAINTEXT" && matches!(what, "hash" | "query") {
                 continue;
             }
             let keys = match method.starts_with("RSA") {

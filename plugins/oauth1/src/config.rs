@@ -2,6 +2,7 @@ use countersign::{Error, Secret};
 use countersign_jose::KeyConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::method::{SignatureMethod, Signer};
 use crate::sign::Signature;
@@ -65,7 +66,11 @@ impl OAuth1Config {
         word(&self.consumer_key, "consumer_key")?;
         self.token.as_deref().map_or(Ok(()), |token| word(token, "token"))?;
         let method = self.signature_method;
-        let signer = if method.is_rsa() { self.key_signer() } else { self.secret_signer() }?;
+        let (signer, public_key) = if method.is_rsa() {
+            self.key_signer().map(|(signer, public)| (signer, Some(public)))?
+        } else {
+            (self.secret_signer()?, None)
+        };
         let plaintext = method == SignatureMethod::Plaintext;
         if self.plaintext_over_http && !plaintext {
             let message = "goes with `signature_method = \"PLAINTEXT\"`; other methods send no secret";
@@ -94,6 +99,7 @@ impl OAuth1Config {
             token: self.token,
             method,
             signer,
+            public_key,
             realm: self.realm,
             in_query: self.place == ParameterPlace::Query,
             form_body: self.form_body.unwrap_or(!plaintext),
@@ -103,7 +109,7 @@ impl OAuth1Config {
         })
     }
 
-    fn key_signer(&self) -> Result<Signer, Error> {
+    fn key_signer(&self) -> Result<(Signer, Value), Error> {
         let method = self.signature_method;
         for (given, setting) in [
             (self.consumer_secret.is_some(), "consumer_secret"),

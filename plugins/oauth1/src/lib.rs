@@ -51,6 +51,10 @@ impl AuthProfile for OAuth1 {
     fn sign(&self, _: &Credential, request: &RequestHead<'_>, cx: &SignContext) -> Result<Edits, Error> {
         self.signature.sign(request, cx)
     }
+
+    fn public_keys(&self) -> Vec<serde_json::Value> {
+        self.signature.public_key.iter().cloned().collect()
+    }
 }
 
 countersign::register_profile!(OAuth1);

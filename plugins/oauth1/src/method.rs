@@ -9,6 +9,7 @@ use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::signature::{SignatureEncoding as _, Signer as _};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 use sha1::{Digest, Sha1};
 use sha2::{Sha256, Sha512};
 
@@ -74,7 +75,7 @@ pub(crate) enum Signer {
     HmacSha1(Hmac<Sha1>),
     HmacSha256(Hmac<Sha256>),
     HmacSha512(Box<Hmac<Sha512>>),
-    /// By a library of its own, for the one that signs everything else does not sign with SHA-1.
+    /// By a library of its own: the one that signs everything else does not sign with SHA-1.
     RsaSha1(Box<rsa::pkcs1v15::SigningKey<Sha1>>),
     Rsa(Box<SigningKey>),
     Plaintext(Secret),
@@ -87,39 +88,43 @@ impl Signer {
         consumer: &Secret,
         token: Option<&Secret>,
     ) -> Result<Self, Error> {
-        let mut key = Secret::new(Vec::with_capacity(
-            3 * (consumer.expose().len() + token.map_or(0, |token| token.expose().len())) + 1,
-        ));
-        let mut text = key.take();
-        encode(consumer.expose().as_bytes(), &mut text);
-        text.push(b'&');
+        let longest = 3 * (consumer.expose().len() + token.map_or(0, |token| token.expose().len())) + 1;
+        let mut key = Vec::with_capacity(longest);
+        encode(consumer.expose().as_bytes(), &mut key);
+        key.push(b'&');
         if let Some(token) = token {
-            encode(token.expose().as_bytes(), &mut text);
+            encode(token.expose().as_bytes(), &mut key);
         }
-        key = Secret::new(text);
-        let key_bytes = key.expose().as_slice();
+        let key = Secret::new(key);
+        let bytes = key.expose().as_slice();
         Ok(match method {
-            SignatureMethod::HmacSha1 => Self::HmacSha1(keyed(key_bytes)?),
-            SignatureMethod::HmacSha256 => Self::HmacSha256(keyed(key_bytes)?),
-            SignatureMethod::HmacSha512 => Self::HmacSha512(Box::new(keyed(key_bytes)?)),
+            SignatureMethod::HmacSha1 => Self::HmacSha1(keyed(bytes)?),
+            SignatureMethod::HmacSha256 => Self::HmacSha256(keyed(bytes)?),
+            SignatureMethod::HmacSha512 => Self::HmacSha512(Box::new(keyed(bytes)?)),
             _ => {
-                let text = String::from_utf8(key.take());
+                let text = std::str::from_utf8(bytes);
                 Self::Plaintext(text.map_err(|_| Error::internal("an encoded secret is not ASCII"))?.into())
             }
         })
     }
 
-    /// The consumer's RSA key (§3.4.3).
+    /// The consumer's RSA key (§3.4.3), and its public half as a JSON Web Key.
     ///
     /// # Errors
     /// [`Config`](countersign::ErrorKind::Config): the key cannot be read, or is none of RSA with at least 2048 bits.
-    pub(crate) fn of_key(method: SignatureMethod, key: &KeyConfig) -> Result<Self, Error> {
+    pub(crate) fn of_key(method: SignatureMethod, key: &KeyConfig) -> Result<(Self, Value), Error> {
         let read = SigningKey::new(None, key)?;
         if !matches!(read.algorithm(), Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512) {
             let message = "is no RSA key, or one for RSASSA-PSS only; `signature_method` needs an RSA key";
             return Err(Error::config(message));
         }
-        Ok(match method {
+        let mut public = serde_json::to_value(read.public_jwk(None)?)
+            .map_err(|_| Error::internal("the public key does not serialize to JSON"))?;
+        // JWS has no name for some of the methods.
+        if let Some(members) = public.as_object_mut() {
+            members.remove("alg");
+        }
+        let signer = match method {
             SignatureMethod::RsaSha256 => Self::Rsa(Box::new(SigningKey::new(Algorithm::Rs256, key)?)),
             SignatureMethod::RsaSha512 => Self::Rsa(Box::new(SigningKey::new(Algorithm::Rs512, key)?)),
             _ => {
@@ -128,7 +133,8 @@ impl Signer {
                     .map_err(|_| Error::config("is an RSA key that cannot sign with SHA-1"))?;
                 Self::RsaSha1(Box::new(rsa::pkcs1v15::SigningKey::new(key)))
             }
-        })
+        };
+        Ok((signer, public))
     }
 
     /// The value of `oauth_signature`; `base` makes the base string, which not all methods need.

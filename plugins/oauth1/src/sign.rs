@@ -14,6 +14,8 @@ pub(crate) struct Signature {
     pub(crate) token: Option<String>,
     pub(crate) method: SignatureMethod,
     pub(crate) signer: Signer,
+    /// Of an RSA key, as a JSON Web Key.
+    pub(crate) public_key: Option<serde_json::Value>,
     pub(crate) realm: Option<String>,
     pub(crate) in_query: bool,
     /// Whether the parameters of form bodies are signed.

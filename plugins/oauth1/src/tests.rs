@@ -283,6 +283,9 @@ fn an_rsa_key_signs_with_each_hash_and_another_library_verifies_it() {
         let signature = signature(json!({
             "signature_method": method, "key": pem, "consumer_secret": null, "token_secret": null,
         }));
+        let published = signature.public_key.as_ref().unwrap();
+        assert_eq!((&published["kty"], &published["alg"]), (&json!("RSA"), &Value::Null));
+        assert!(published["n"].is_string() && published.get("d").is_none(), "the public half alone");
         let signed = header(&signature.signed(&request, "1", "n").unwrap());
         let value = parameter(&signed, "oauth_signature").unwrap();
         let bytes = base64::engine::general_purpose::STANDARD.decode(value).unwrap();

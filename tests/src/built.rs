@@ -7,11 +7,13 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The packages that are built as plugin files, and the features that make them ones.
-const PLUGINS: [(&str, &[&str]); 11] = [
+const PLUGINS: [(&str, &[&str]); 13] = [
     ("countersign-api-key", &["--features", "plugin"]),
     ("countersign-aws-sigv4", &["--features", "plugin"]),
     ("countersign-basic", &["--features", "plugin"]),
     ("countersign-bearer", &["--features", "plugin"]),
+    ("countersign-hmac", &["--features", "plugin"]),
+    ("countersign-http-signature", &["--features", "plugin"]),
     ("countersign-jwt-bearer", &["--features", "plugin"]),
     ("countersign-oauth2", &["--features", "plugin"]),
     ("acme-hmac", &[]),

@@ -10,7 +10,8 @@ use countersign_tests::folder::Folder;
 use countersign_tests::keys;
 use serde_json::{Value, json};
 
-const BUILT_IN: [&str; 6] = ["api-key", "aws-sigv4", "basic", "bearer", "jwt-bearer", "oauth2"];
+const BUILT_IN: [&str; 8] =
+    ["api-key", "aws-sigv4", "basic", "bearer", "hmac", "http-signature", "jwt-bearer", "oauth2"];
 
 /// A folder with configurations of `tests/conformance` as one, and with the key that some of them name.
 fn folder(configs: &[&str]) -> Folder {
@@ -95,6 +96,16 @@ fn basic_passes_as_a_library() {
 #[test]
 fn bearer_passes_as_a_library() {
     built_in_passes("bearer");
+}
+
+#[test]
+fn hmac_passes_as_a_library() {
+    built_in_passes("hmac");
+}
+
+#[test]
+fn http_signature_passes_as_a_library() {
+    built_in_passes("http-signature");
 }
 
 #[test]

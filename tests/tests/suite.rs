@@ -14,7 +14,8 @@ use countersign_tests::keys;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
-const TYPES: [&str; 6] = ["api-key", "aws-sigv4", "basic", "bearer", "jwt-bearer", "oauth2"];
+const TYPES: [&str; 8] =
+    ["api-key", "aws-sigv4", "basic", "bearer", "hmac", "http-signature", "jwt-bearer", "oauth2"];
 
 /// The types linked in, and the same types from plugin files alone.
 fn homes() -> &'static [(&'static str, Registry); 4] {

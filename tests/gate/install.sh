@@ -105,13 +105,26 @@ install_node() {
 install_npm_packages() {
     local lock=tests/services/package-lock.json
     cmp -s "$lock" "$services/npm/installed.json" && return
-    echo "installing from npm: oidc-provider, ws"
+    echo "installing from npm: http-message-signatures, oidc-provider, ws"
     rm -rf "$services/npm"
     mkdir -p "$services/npm"
     cp tests/services/package.json "$lock" "$services/npm/"
     (cd "$services/npm" && npm ci --loglevel error --no-update-notifier --ignore-scripts --no-audit --no-fund) ||
         cannot "npm could not install the packages of $lock: the words above tell why"
     cp "$lock" "$services/npm/installed.json"
+}
+
+# Into an environment of their own, for the system's Python is Debian's business.
+install_python_packages() {
+    local list=tests/services/requirements.txt python=$services/python
+    cmp -s "$list" "$python/installed.txt" && return
+    echo "installing from PyPI: cryptography, http-message-signatures, mohawk, requests-http-signature, standardwebhooks"
+    rm -rf "$python"
+    python3 -m venv "$python" >/dev/null 2>&1 || { rm -rf "$python"; system_packages python3 python3-venv; python3 -m venv "$python"; } ||
+        cannot "Python cannot make an environment of its own: apt-get install python3-venv"
+    "$python/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all: -r "$list" ||
+        cannot "pip could not install the packages of $list: the words above tell why"
+    cp "$list" "$python/installed.txt"
 }
 
 # Builds a cargo tool, as fast as can be, unless PROGRAM is there: cargo_tool PROGRAM CRATE@VERSION [cargo option...]

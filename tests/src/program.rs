@@ -18,6 +18,10 @@ pub enum Program {
     Curl,
     /// Python with `requests`; it needs [`python_path`].
     Requests,
+    /// Node.js with the npm package `http-message-signatures`.
+    HttpMessageSignatures,
+    /// Python with the packages of `tests/services/requirements.txt`.
+    Verifiers,
     /// minisign.
     Minisign,
     /// Java, of which `tests/run` installs none: it is big.
@@ -71,6 +75,14 @@ impl Program {
                     .status();
                 asked.is_ok_and(|status| status.success()).then_some(python)
             }
+            Self::HttpMessageSignatures => {
+                existing(node_modules().join("http-message-signatures"))?;
+                node()
+            }
+            Self::Verifiers => {
+                existing(services().join("python/installed.txt"))?;
+                existing(services().join("python/bin/python"))
+            }
             Self::Minisign => installed("usr/bin/minisign"),
             // A runtime alone does not run a source file.
             Self::Java => on_path("javac").and(on_path("java")),
@@ -85,6 +97,8 @@ impl Program {
             Self::WebSockets => "Node.js or its package ws",
             Self::Curl => "curl",
             Self::Requests => "Python or its package requests",
+            Self::HttpMessageSignatures => "Node.js or its package http-message-signatures",
+            Self::Verifiers => "Python or one of its packages that verify signatures",
             Self::Minisign => "minisign",
             Self::Java => "a JDK",
         }

@@ -22,6 +22,10 @@ pub enum Program {
     Requests,
     /// Python with oauthlib; it needs [`python_packages`].
     OauthLib,
+    /// Node.js with the npm package `http-message-signatures`.
+    HttpMessageSignatures,
+    /// Python with the packages of `tests/services/requirements.txt`.
+    Verifiers,
     /// minisign.
     Minisign,
     /// Java, of which `tests/run` installs none: it is big.
@@ -69,6 +73,14 @@ impl Program {
             Self::Curl => on_path("curl"),
             Self::Requests => python_with("requests", &python_path()),
             Self::OauthLib => python_with("oauthlib.oauth1, cryptography.hazmat", &python_packages()),
+            Self::HttpMessageSignatures => {
+                existing(node_modules().join("http-message-signatures"))?;
+                node()
+            }
+            Self::Verifiers => python_with(
+                "http_message_signatures, mohawk, requests_http_signature, standardwebhooks",
+                &python_packages(),
+            ),
             Self::Minisign => installed("usr/bin/minisign"),
             // A runtime alone does not run a source file.
             Self::Java => on_path("javac").and(on_path("java")),
@@ -85,6 +97,8 @@ impl Program {
             Self::Curl => "curl",
             Self::Requests => "Python or its package requests",
             Self::OauthLib => "Python or its package oauthlib",
+            Self::HttpMessageSignatures => "Node.js or its package http-message-signatures",
+            Self::Verifiers => "Python or one of its packages that verify signatures",
             Self::Minisign => "minisign",
             Self::Java => "a JDK",
         }

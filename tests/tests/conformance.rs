@@ -10,8 +10,18 @@ use countersign_tests::folder::Folder;
 use countersign_tests::keys;
 use serde_json::{Value, json};
 
-const BUILT_IN: [&str; 8] =
-    ["api-key", "aws-sigv4", "basic", "bearer", "digest", "jwt-bearer", "oauth1", "oauth2"];
+const BUILT_IN: [&str; 10] = [
+    "api-key",
+    "aws-sigv4",
+    "basic",
+    "bearer",
+    "digest",
+    "hmac",
+    "http-signature",
+    "jwt-bearer",
+    "oauth1",
+    "oauth2",
+];
 
 /// The issuer's answers in `tests/conformance`, for a type that the usual ones do not suit.
 fn script(config: &str) -> Option<PathBuf> {
@@ -112,6 +122,16 @@ fn bearer_passes_as_a_library() {
 #[test]
 fn digest_passes_as_a_library() {
     built_in_passes("digest");
+}
+
+#[test]
+fn hmac_passes_as_a_library() {
+    built_in_passes("hmac");
+}
+
+#[test]
+fn http_signature_passes_as_a_library() {
+    built_in_passes("http-signature");
 }
 
 #[test]

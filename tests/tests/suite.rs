@@ -16,8 +16,18 @@ use countersign_tests::keys;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
-const TYPES: [&str; 8] =
-    ["api-key", "aws-sigv4", "basic", "bearer", "digest", "jwt-bearer", "oauth1", "oauth2"];
+const TYPES: [&str; 10] = [
+    "api-key",
+    "aws-sigv4",
+    "basic",
+    "bearer",
+    "digest",
+    "hmac",
+    "http-signature",
+    "jwt-bearer",
+    "oauth1",
+    "oauth2",
+];
 
 /// The types linked in, and the same types from plugin files alone.
 fn homes() -> &'static [(&'static str, Registry); 4] {

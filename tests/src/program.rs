@@ -16,8 +16,12 @@ pub enum Program {
     WebSockets,
     /// curl.
     Curl,
+    /// qBittorrent without a window; it needs [`library_path`].
+    QBittorrent,
     /// Python with `requests`; it needs [`python_path`].
     Requests,
+    /// Python with Django REST framework and Simple JWT; it needs [`python_path`].
+    SimpleJwt,
     /// minisign.
     Minisign,
     /// Java, of which `tests/run` installs none: it is big.
@@ -62,15 +66,9 @@ impl Program {
                 node()
             }
             Self::Curl => on_path("curl"),
-            Self::Requests => {
-                let python = on_path("python3")?;
-                let asked = Command::new(&python)
-                    .args(["-c", "import requests"])
-                    .env("PYTHONPATH", python_path())
-                    .stderr(Stdio::null())
-                    .status();
-                asked.is_ok_and(|status| status.success()).then_some(python)
-            }
+            Self::QBittorrent => installed("usr/bin/qbittorrent-nox"),
+            Self::Requests => python_with("requests"),
+            Self::SimpleJwt => python_with("rest_framework, rest_framework_simplejwt"),
             Self::Minisign => installed("usr/bin/minisign"),
             // A runtime alone does not run a source file.
             Self::Java => on_path("javac").and(on_path("java")),
@@ -84,7 +82,9 @@ impl Program {
             Self::OidcProvider => "Node.js or its package oidc-provider",
             Self::WebSockets => "Node.js or its package ws",
             Self::Curl => "curl",
+            Self::QBittorrent => "qBittorrent",
             Self::Requests => "Python or its package requests",
+            Self::SimpleJwt => "Python or its packages Django REST framework and Simple JWT",
             Self::Minisign => "minisign",
             Self::Java => "a JDK",
         }
@@ -123,6 +123,16 @@ pub fn library_path() -> String {
         .filter(|path| path.ends_with("-linux-gnu"))
         .collect::<Vec<_>>()
         .join(":")
+}
+
+fn python_with(modules: &str) -> Option<PathBuf> {
+    let python = on_path("python3")?;
+    let asked = Command::new(&python)
+        .args(["-c", &format!("import {modules}")])
+        .env("PYTHONPATH", python_path())
+        .stderr(Stdio::null())
+        .status();
+    asked.is_ok_and(|status| status.success()).then_some(python)
 }
 
 fn node() -> Option<PathBuf> {

@@ -10,7 +10,8 @@ use countersign_tests::folder::Folder;
 use countersign_tests::keys;
 use serde_json::{Value, json};
 
-const BUILT_IN: [&str; 6] = ["api-key", "aws-sigv4", "basic", "bearer", "jwt-bearer", "oauth2"];
+const BUILT_IN: [&str; 8] =
+    ["api-key", "aws-sigv4", "basic", "bearer", "command", "jwt-bearer", "oauth2", "session"];
 
 /// A folder with configurations of `tests/conformance` as one, and with the key that some of them name.
 fn folder(configs: &[&str]) -> Folder {
@@ -98,6 +99,11 @@ fn bearer_passes_as_a_library() {
 }
 
 #[test]
+fn command_passes_as_a_library() {
+    built_in_passes("command");
+}
+
+#[test]
 fn jwt_bearer_passes_as_a_library() {
     built_in_passes("jwt-bearer");
 }
@@ -105,6 +111,11 @@ fn jwt_bearer_passes_as_a_library() {
 #[test]
 fn oauth2_passes_as_a_library() {
     built_in_passes("oauth2");
+}
+
+#[test]
+fn session_passes_as_a_library() {
+    built_in_passes("session");
 }
 
 #[test]

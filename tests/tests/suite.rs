@@ -14,7 +14,8 @@ use countersign_tests::keys;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
-const TYPES: [&str; 6] = ["api-key", "aws-sigv4", "basic", "bearer", "jwt-bearer", "oauth2"];
+const TYPES: [&str; 8] =
+    ["api-key", "aws-sigv4", "basic", "bearer", "command", "jwt-bearer", "oauth2", "session"];
 
 /// The types linked in, and the same types from plugin files alone.
 fn homes() -> &'static [(&'static str, Registry); 4] {
@@ -186,6 +187,58 @@ fn requests_are_signed_for_aws() {
     });
 }
 
+#[test]
+fn a_login_that_is_described_is_made_and_prolonged() {
+    in_each_home(|create| {
+        let settings = json!({
+            "variables": { "password": "p{{w" },
+            "login": { "url": "https://api.example/login", "json": { "user": "{{ caller.user }}", "password": "{{ variables.password }}" } },
+            "refresh": { "url": "https://api.example/refresh", "form": { "with": "{{ answer.refresh }}" } },
+            "answer": { "token": { "jmespath": "data.tokens[0]" }, "refresh": { "cookie": "R" } },
+            "headers": { "X-Session": "{{ answer.token }}" },
+            "expires_in": { "json": "/data/minutes", "unit": "minutes" },
+        });
+        let session = create("session", settings).unwrap();
+        let answer = |token: &str| {
+            Answer::json(200, json!({ "data": { "tokens": [token], "minutes": 15 } }))
+                .header("Set-Cookie", &format!("R=after-{token}; HttpOnly"))
+        };
+        let mut host = ScriptedHost::new().caller("user", "ada").answer(answer("t-1"));
+        let first = host.acquire(&*session).unwrap();
+        assert!(
+            shown(&host.sent()[0]).ends_with(r#"{"password":"p{{w","user":"ada"}"#),
+            "{}",
+            shown(&host.sent()[0])
+        );
+        assert_eq!(placed(&first), [("header", "x-session", "t-1")]);
+        assert_eq!(first.lifetime(), Lifetime::For(Duration::from_secs(900)));
+        let mut host = ScriptedHost::new().caller("user", "ada").answer(answer("t-2"));
+        host = host.previous(first.renewal().unwrap().clone());
+        let second = host.acquire(&*session).unwrap();
+        assert!(shown(&host.sent()[0]).ends_with("with=after-t-1"));
+        assert_eq!(placed(&second), [("header", "x-session", "t-2")]);
+    });
+}
+
+#[test]
+fn a_program_prints_a_credential() {
+    in_each_home(|create| {
+        let settings = json!({ "command": ["mint", "{{ caller.user }}"], "environment": { "A": "b" } });
+        let command = create("command", settings).unwrap();
+        let printed = r#"{"token":"t","cookies":{"c":"d"},"expires_in":60}"#;
+        let mut host = ScriptedHost::new().caller("user", "ada").program(0, printed);
+        let credential = host.acquire(&*command).unwrap();
+        assert_eq!(placed(&credential), [("cookie", "c", "d"), ("header", "authorization", "Bearer t")]);
+        assert_eq!(credential.lifetime(), Lifetime::For(Duration::from_secs(60)));
+        let ran = &host.ran()[0];
+        assert_eq!((ran.program.as_str(), &ran.arguments[..]), ("mint", &["ada".to_owned()][..]));
+        assert!(ran.keeps_errors && ran.environment[0].name == "A");
+        let mut host = ScriptedHost::new().caller("user", "ada").failing_program(Some(2), "no ada here\n");
+        let error = host.acquire(&*command).unwrap_err();
+        assert!(error.message().ends_with("exit status 2; it says: \"no … here\""), "{error}");
+    });
+}
+
 /// A request in full, secrets included, to be compared.
 fn shown(request: &HttpRequest) -> String {
     let headers: Vec<_> =
@@ -288,6 +341,18 @@ fn wrong_settings_are_named_in_the_same_words() {
         ("jwt-bearer", json!({ "key": keys::rsa().private, "algorithm": "none" })),
         ("jwt-bearer", json!({ "key": keys::p256().private, "claims": { "iss": "x" } })),
         ("oauth2", json!({ "client_id": "x", "client_secret": "canary" })),
+        ("session", json!({ "answer": { "token": "/t" } })),
+        (
+            "session",
+            json!({ "login": { "url": "https://a.example", "json": "{{ canary" }, "answer": { "token": "/t" } }),
+        ),
+        ("session", json!({ "login": { "url": "http://a.example" }, "answer": { "token": "/t" } })),
+        (
+            "session",
+            json!({ "login": { "url": "https://a.example" }, "answer": { "token": { "jmespath": "canary[" } } }),
+        ),
+        ("command", json!({ "command": [] })),
+        ("command", json!({ "command": ["mint", "{{ canary"] })),
         (
             "oauth2",
             json!({ "token_url": "http://login.example", "client_id": "x", "client_secret": "canary" }),

@@ -1,4 +1,5 @@
 //! The recipes of the book, each against the answers of the vendor's documentation.
+#![allow(missing_docs, clippy::unwrap_used)] // a test
 
 use std::time::{Duration, SystemTime};
 

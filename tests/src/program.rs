@@ -18,6 +18,8 @@ pub enum Program {
     WebSockets,
     /// curl.
     Curl,
+    /// qBittorrent without a window; it needs [`library_path`].
+    QBittorrent,
     /// Python with `requests`; it needs [`python_path`].
     Requests,
     /// Python with oauthlib; it needs [`python_packages`].
@@ -26,6 +28,8 @@ pub enum Program {
     HttpMessageSignatures,
     /// Python with the packages of `tests/services/requirements.txt`.
     Verifiers,
+    /// Python with Django REST framework and Simple JWT; it needs [`python_path`].
+    SimpleJwt,
     /// minisign.
     Minisign,
     /// Java, of which `tests/run` installs none: it is big.
@@ -81,6 +85,8 @@ impl Program {
                 "http_message_signatures, mohawk, requests_http_signature, standardwebhooks",
                 &python_packages(),
             ),
+            Self::QBittorrent => installed("usr/bin/qbittorrent-nox"),
+            Self::SimpleJwt => python_with("rest_framework, rest_framework_simplejwt", &python_path()),
             Self::Minisign => installed("usr/bin/minisign"),
             // A runtime alone does not run a source file.
             Self::Java => on_path("javac").and(on_path("java")),
@@ -95,10 +101,12 @@ impl Program {
             Self::OidcProvider => "Node.js or its package oidc-provider",
             Self::WebSockets => "Node.js or its package ws",
             Self::Curl => "curl",
+            Self::QBittorrent => "qBittorrent",
             Self::Requests => "Python or its package requests",
             Self::OauthLib => "Python or its package oauthlib",
             Self::HttpMessageSignatures => "Node.js or its package http-message-signatures",
             Self::Verifiers => "Python or one of its packages that verify signatures",
+            Self::SimpleJwt => "Python or its packages Django REST framework and Simple JWT",
             Self::Minisign => "minisign",
             Self::Java => "a JDK",
         }

@@ -31,7 +31,7 @@ mod token_place;
 pub use caller::Caller;
 pub use challenge::Challenge;
 pub use context::{Context, Http, SignContext};
-pub use credential::{ClientCertificate, Credential, Lifetime, Placement};
+pub use credential::{ClientCertificate, Credential, Learns, Lifetime, Placement};
 pub use error::{Error, ErrorKind};
 pub use exchange::{HttpHeader, HttpRequest, HttpResponse};
 pub use flow::Flow;

@@ -7,11 +7,12 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The packages that are built as plugin files, and the features that make them ones.
-const PLUGINS: [(&str, &[&str]); 11] = [
+const PLUGINS: [(&str, &[&str]); 12] = [
     ("countersign-api-key", &["--features", "plugin"]),
     ("countersign-aws-sigv4", &["--features", "plugin"]),
     ("countersign-basic", &["--features", "plugin"]),
     ("countersign-bearer", &["--features", "plugin"]),
+    ("countersign-client-certificate", &["--features", "plugin"]),
     ("countersign-jwt-bearer", &["--features", "plugin"]),
     ("countersign-oauth2", &["--features", "plugin"]),
     ("acme-hmac", &[]),

@@ -7,12 +7,13 @@ use std::process::{Command, Stdio};
 
 use countersign_tests::built;
 use countersign_tests::folder::Folder;
-use countersign_tests::keys;
+use countersign_tests::tls::TestCa;
 use serde_json::{Value, json};
 
-const BUILT_IN: [&str; 6] = ["api-key", "aws-sigv4", "basic", "bearer", "jwt-bearer", "oauth2"];
+const BUILT_IN: [&str; 7] =
+    ["api-key", "aws-sigv4", "basic", "bearer", "client-certificate", "jwt-bearer", "oauth2"];
 
-/// A folder with configurations of `tests/conformance` as one, and with the key that some of them name.
+/// A folder with configurations of `tests/conformance` as one, and with the key and certificate that some of them name.
 fn folder(configs: &[&str]) -> Folder {
     let folder = Folder::new();
     let read = |name: &&str| {
@@ -20,7 +21,10 @@ fn folder(configs: &[&str]) -> Folder {
         fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     };
     folder.config(&configs.iter().map(read).collect::<Vec<_>>().join("\n"));
-    folder.put("key.pem", keys::p256().private);
+    // A key on P-256, which serves those that want no certificate, too.
+    let identity = TestCa::new().client("conformance");
+    folder.put("key.pem", identity.key);
+    folder.put("certificate.pem", identity.certificate);
     folder
 }
 
@@ -95,6 +99,11 @@ fn basic_passes_as_a_library() {
 #[test]
 fn bearer_passes_as_a_library() {
     built_in_passes("bearer");
+}
+
+#[test]
+fn client_certificate_passes_as_a_library() {
+    built_in_passes("client-certificate");
 }
 
 #[test]

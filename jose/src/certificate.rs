@@ -94,6 +94,8 @@ pub(crate) fn certifies(certificate: &[u8], public_key: &[u8]) -> Result<bool, E
 
 /// What of a certificate matters here (RFC 5280 §4.1).
 pub(crate) struct Fields<'a> {
+    /// As it is written: 2 for version 3. Version 1 is not written.
+    pub(crate) version: u8,
     pub(crate) not_before: SystemTime,
     pub(crate) not_after: SystemTime,
     /// The bits of its `SubjectPublicKeyInfo`.
@@ -110,7 +112,8 @@ fn walk(certificate: &[u8]) -> pkcs8::der::Result<Fields<'_>> {
     let mut outer = SliceReader::new(certificate)?;
     let mut certificate = content(&mut outer)?;
     let mut tbs = content(&mut certificate)?;
-    ContextSpecific::<AnyRef<'_>>::decode_explicit(&mut tbs, TagNumber(0))?;
+    let version =
+        ContextSpecific::<u8>::decode_explicit(&mut tbs, TagNumber(0))?.map_or(0, |field| field.value);
     for _serial_signature_issuer in 0..3 {
         AnyRef::decode(&mut tbs)?;
     }
@@ -119,7 +122,7 @@ fn walk(certificate: &[u8]) -> pkcs8::der::Result<Fields<'_>> {
     let _subject = AnyRef::decode(&mut tbs)?;
     let info = SubjectPublicKeyInfoRef::decode(&mut tbs)?;
     let bits: BitStringRef<'_> = info.subject_public_key;
-    Ok(Fields { not_before, not_after, public_key: bits.raw_bytes() })
+    Ok(Fields { version, not_before, not_after, public_key: bits.raw_bytes() })
 }
 
 /// What is inside the next sequence.

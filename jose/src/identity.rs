@@ -36,6 +36,9 @@ pub struct Identity {
     not_after: SystemTime,
 }
 
+/// As certificates write it (RFC 5280 §4.1.2.1).
+const X509_VERSION_3: u8 = 2;
+
 impl Identity {
     /// Reads a key and its certificates: those of `certificate` (PEM, the key's own first), else those that came with
     /// the key, be it in the same text, in its setting, or in its keystore.
@@ -76,8 +79,13 @@ impl Identity {
         };
         let chain = Chain::new(certificates, public_key).map_err(at_chain)?;
         let fields = chain.as_der().first().map_or(&[][..], Vec::as_slice);
-        let certificate::Fields { not_before, not_after, .. } =
+        let certificate::Fields { version, not_before, not_after, .. } =
             certificate::fields(fields).map_err(at_chain)?;
+        if version != X509_VERSION_3 {
+            return Err(at_chain(Error::config(
+                "has a certificate of an X.509 version before 3, which TLS libraries refuse; have it issued anew, with extensions",
+            )));
+        }
         let mut key_pem = String::new();
         pem::write("PRIVATE KEY", &pkcs8, &mut key_pem);
         let mut chain_pem = String::new();

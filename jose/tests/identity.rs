@@ -37,18 +37,34 @@ fn each_format_of_a_key_becomes_the_same_pkcs8() {
         let identity = identity(json!({ "certificate": certificate, "key": key })).unwrap();
         assert_eq!(presented_key(&identity), expected);
     }
-    for keystore in ["modern.p12", "legacy.p12"] {
-        let key = json!({ "keystore": base64_file(keystore), "password": "changeit" });
-        let identity = identity(json!({ "key": key })).unwrap();
-        assert_eq!(presented_key(&identity), expected, "{keystore}");
-        let chain = identity.certificates().as_der();
-        assert_eq!(chain, [der("leaf-certificate.pem"), der("ca-certificate.pem")], "{keystore}");
-        assert_eq!(identity.client_certificate().chain_pem.matches("BEGIN CERTIFICATE").count(), 2);
-    }
-    let key = json!({
+    let keystore = json!({ "keystore": base64_file("identity.p12"), "password": "changeit" });
+    let identity = identity(json!({ "key": keystore })).unwrap();
+    assert_eq!(presented_key(&identity), expected);
+    assert_eq!(identity.certificates().as_der(), [der("rsa-certificate.pem")]);
+    assert_eq!(identity.client_certificate().chain_pem.trim(), certificate.trim());
+}
+
+#[test]
+fn a_certificate_beside_a_keystore_takes_the_place_of_its_own_and_issuers_follow() {
+    let jks = json!({
         "keystore": base64_file("java.jks"), "password": "changeit", "key_password": "secondpass",
     });
-    assert_eq!(presented_key(&identity(json!({ "key": key })).unwrap()), expected);
+    let chain = format!("{}{}", file("rsa-certificate.pem"), file("ca-certificate.pem"));
+    for key in [jks.clone(), json!({ "keystore": base64_file("legacy.p12"), "password": "changeit" })] {
+        let identity = identity(json!({ "certificate": chain, "key": key })).unwrap();
+        assert_eq!(presented_key(&identity), der("rsa-pkcs8.pem"));
+        assert_eq!(identity.certificates().as_der(), [der("rsa-certificate.pem"), der("ca-certificate.pem")]);
+    }
+    // What they hold themselves is of version 1.
+    for (key, field) in [
+        (jks, "key.keystore"),
+        (json!({ "keystore": base64_file("modern.p12"), "password": "changeit" }), "key.keystore"),
+        (json!(format!("{}{}", file("rsa-pkcs8.pem"), file("leaf-certificate.pem"))), "key"),
+    ] {
+        let error = identity(json!({ "key": key })).unwrap_err();
+        assert_eq!(error.field(), Some(field), "{error}");
+        assert!(error.message().contains("X.509 version before 3"), "{error}");
+    }
 }
 
 #[test]

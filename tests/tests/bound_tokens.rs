@@ -197,12 +197,12 @@ async fn proofs_with_the_nonces_of_both_servers_are_accepted_and_others_refused(
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let folder = Folder::new();
     folder.put("own.pem", &own.private);
-    folder.put("rsa.pem", keys::rsa().private);
+    folder.put("ed25519.pem", keys::ed25519().private);
     let mut toml = OPEN.to_owned();
     for (name, id, more) in [
         ("made", "erp", "dpop = true"),
         ("given", "erp", "dpop = { key = \"${file:own.pem}\" }"),
-        ("rsa", "erp", "dpop = { key = \"${file:rsa.pem}\", algorithm = \"PS256\" }"),
+        ("ed25519", "erp", "dpop = { key = \"${file:ed25519.pem}\" }"),
         ("proxied", "erp", "dpop = true"),
         ("without", "erp", ""),
     ] {
@@ -220,7 +220,7 @@ async fn proofs_with_the_nonces_of_both_servers_are_accepted_and_others_refused(
     toml.push_str(&connector("jwt", provider.issuer(), &profile).replace("ca_file = \"ca.pem\"\n", ""));
     let host = folder.host(&toml).await;
 
-    for name in ["made", "given", "rsa"] {
+    for name in ["made", "given", "ed25519"] {
         for method in [Method::GET, Method::POST, Method::GET] {
             let sent =
                 Client::new().send(&host.connector(name).unwrap(), request(method.clone(), "/me", "")).await;

@@ -44,9 +44,9 @@ fn put(folder: &Folder, name: &str, identity: &Identity) {
     folder.put(&format!("{name}.key"), &identity.key);
 }
 
-/// An API that wants certificates of this authority, or of the one in `jose/tests/data`.
+/// An API that wants certificates of this authority, or the one in `jose/tests/data`, which vouches for itself.
 fn api(ca: &TestCa, protocol: &str) -> Option<Nginx> {
-    let clients = format!("{}{}", ca.pem(), String::from_utf8(data("ca-certificate.pem")).unwrap());
+    let clients = format!("{}{}", ca.pem(), String::from_utf8(data("rsa-certificate.pem")).unwrap());
     Nginx::start_mutual(&ca.server(), &clients, protocol, &[("/api", &[])])
 }
 
@@ -68,9 +68,9 @@ async fn nginx_lets_in_the_right_certificate_in_every_format_and_refuses_all_oth
         folder.put("both.pem", format!("{}{}", ours.key, ours.certificate));
         put(&folder, "theirs", &TestCa::new().client("erp"));
         put(&folder, "expired", &ca.expired_client("erp"));
-        folder.put("leaf.crt", data("leaf-certificate.pem"));
+        folder.put("rsa.crt", data("rsa-certificate.pem"));
         folder.put("encrypted.key", data("rsa-pbkdf2.pem"));
-        folder.put("store.p12", data("modern.p12"));
+        folder.put("store.p12", data("identity.p12"));
         let kind = "type = \"client-certificate\"\n";
         let mut toml = String::new();
         for (name, profile) in [
@@ -79,7 +79,7 @@ async fn nginx_lets_in_the_right_certificate_in_every_format_and_refuses_all_oth
             (
                 "encrypted",
                 format!(
-                    "{kind}certificate = \"${{file:leaf.crt}}\"\nkey = {{ pem = \"${{file:encrypted.key}}\", passphrase = \"throw-away\" }}"
+                    "{kind}certificate = \"${{file:rsa.crt}}\"\nkey = {{ pem = \"${{file:encrypted.key}}\", passphrase = \"throw-away\" }}"
                 ),
             ),
             (
@@ -96,8 +96,8 @@ async fn nginx_lets_in_the_right_certificate_in_every_format_and_refuses_all_oth
         for (name, subject) in [
             ("separate", "CN=erp"),
             ("one-file", "CN=erp"),
-            ("encrypted", "CN=throw-away leaf"),
-            ("pkcs12", "CN=throw-away leaf"),
+            ("encrypted", "CN=throw-away test key"),
+            ("pkcs12", "CN=throw-away test key"),
         ] {
             let (status, body) = call(&host, name).await;
             assert_eq!(status, 200, "{protocol} {name}: {body} {}", nginx.errors());

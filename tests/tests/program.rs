@@ -208,7 +208,10 @@ fn types_are_listed_and_shown_without_a_configuration() {
 
     let all = json_of(&run(&folder, &["types", "--json"]).ok());
     let names: Vec<_> = all.as_array().unwrap().iter().map(|entry| entry["type"].as_str().unwrap()).collect();
-    assert_eq!(names, ["api-key", "aws-sigv4", "basic", "bearer", "client-certificate", "jwt-bearer", "oauth2"]);
+    assert_eq!(
+        names,
+        ["api-key", "aws-sigv4", "basic", "bearer", "client-certificate", "jwt-bearer", "oauth2"]
+    );
     let one = json_of(&run(&folder, &["types", "show", "basic", "--json"]).ok());
     assert_eq!(one["schema"]["properties"]["password"]["writeOnly"], true);
 }

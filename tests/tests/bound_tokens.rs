@@ -236,7 +236,7 @@ async fn proofs_with_the_nonces_of_both_servers_are_accepted_and_others_refused(
         assert_eq!(answer.status, 200, "{} {}", answer.text(), provider.errors());
     }
     let error = get(&host, "without", "/me").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    assert!(error.to_string().contains("invalid_grant"), "a proof is wanted: {error}");
 
     // The provider looks: a proof is for one request, this method and this URL, and by the key of the token.
     let (made, given) = (host.connector("made").unwrap(), host.connector("given").unwrap());

@@ -37,7 +37,7 @@ mod withheld;
 pub use caller::Caller;
 pub use challenge::Challenge;
 pub use context::{Context, Http, SignContext};
-pub use credential::{ClientCertificate, Credential, Lifetime, Placement};
+pub use credential::{ClientCertificate, Credential, Learns, Lifetime, Placement};
 pub use error::{Error, ErrorKind};
 pub use exchange::{HttpHeader, HttpRequest, HttpResponse};
 pub use fixed_lifetime::FixedLifetime;

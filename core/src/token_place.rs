@@ -56,7 +56,13 @@ impl TokenPlace {
 
     /// A credential that places the token; its lifetime is yet to be said.
     pub fn credential(&self, token: impl AsRef<str>) -> Credential {
-        Credential::new().and(self.place, &self.name, self.value(token.as_ref()))
+        self.place(Credential::new(), token)
+    }
+
+    /// Adds the token to a credential that holds something already.
+    #[must_use]
+    pub fn place(&self, credential: Credential, token: impl AsRef<str>) -> Credential {
+        credential.and(self.place, &self.name, self.value(token.as_ref()))
     }
 
     /// The same for a token that is made for one request.

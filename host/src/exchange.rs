@@ -6,7 +6,7 @@ use countersign::{Error, HttpHeader, HttpRequest, HttpResponse, Origin, Secret};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use tracing::debug;
 
-use crate::transport::{Transport, unreachable};
+use crate::transport::{Transports, unreachable};
 
 /// Bounds of one exchange.
 #[derive(Debug, Clone, Copy)]
@@ -29,13 +29,13 @@ impl Default for ExchangeLimits {
 /// Performs exchanges for profiles.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    transport: Transport,
+    transports: Transports,
     limits: ExchangeLimits,
 }
 
 impl Exchange {
-    pub(crate) const fn new(transport: Transport, limits: ExchangeLimits) -> Self {
-        Self { transport, limits }
+    pub(crate) const fn new(transports: Transports, limits: ExchangeLimits) -> Self {
+        Self { transports, limits }
     }
 
     /// Sends a request and reads the whole answer. The error says which origin, and nothing of what was sent.
@@ -64,7 +64,8 @@ impl Exchange {
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| Error::internal("the profile asks for a method that is none"))?;
         let sent = self
-            .transport
+            .transports
+            .of(request.client_certificate.as_ref(), origin)?
             .to(origin.is_loopback() || origin.is_link_local())
             .request(method, &request.url)
             .headers(headers(&request.headers)?)

@@ -29,7 +29,7 @@ mod transport;
 mod watch;
 
 pub use client::{Answer, Authorize, AuthorizeError, AuthorizeLayer, Client, ReplayableBody};
-pub use connector::{Authorization, BaseUrl, BodyBytes, Connector};
+pub use connector::{Authorization, BaseUrl, BodyBytes, Connector, PresentsClientCertificate};
 pub use error::Error;
 pub use host::{Host, ProfileStatus};
 pub use proxy::{Overrides, Proxy};

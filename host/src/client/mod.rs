@@ -18,7 +18,9 @@ use tracing::{debug, warn};
 use self::redirect::{Redirect, strip_body_headers, strip_for_elsewhere};
 use self::touched::Touched;
 use crate::Error;
-use crate::connector::{Authorization, BodyBytes, Connector, MOST_BODY, challenge};
+use crate::connector::{
+    Authorization, BodyBytes, Connector, MOST_BODY, PresentsClientCertificate, challenge,
+};
 use crate::transport::unreachable;
 
 pub use body::ReplayableBody;
@@ -108,8 +110,11 @@ async fn exchange(connector: &Connector, head: &Parts, body: &Bytes) -> Result<(
     if !rejected {
         return Ok((answer, touched));
     }
-    let hope = connector.reject(&authorization, &challenge(answer.status(), answer.headers()));
-    if !hope || !connector.rejection().allows_replay(&head.method, Some(body)) {
+    let challenge = challenge(answer.status(), answer.headers());
+    let replayable = connector
+        .rejection()
+        .allows_replay(&head.method, Some(body), || connector.is_demand(&authorization, &challenge));
+    if !connector.reject(&authorization, &challenge) || !replayable {
         return Ok((answer, touched));
     }
     match authorized(connector, head, body).await {
@@ -128,9 +133,11 @@ async fn authorized(
 ) -> Result<(Authorization, Answer, Touched), Error> {
     let mut authorized = head.clone();
     authorized.extensions.insert(BodyBytes(body.clone()));
+    authorized.extensions.insert(PresentsClientCertificate);
     let authorization = connector.authorize(&mut authorized).await?;
     let touched = Touched::between(head, &authorized);
     let answer = transmit(connector, authorized, body.clone()).await?;
+    connector.answered(answer.headers());
     Ok((authorization, answer, touched))
 }
 

@@ -37,13 +37,19 @@ impl Rejection {
         })
     }
 
-    /// Whether a rejected call may be made once more.
-    pub(crate) fn allows_replay(&self, method: &Method, body: Option<&Bytes>) -> bool {
+    /// Whether a rejected call may be made once more. `is_demand` is asked of methods that are not idempotent: whether the
+    /// API looked at nothing but a signature that lacked something.
+    pub(crate) fn allows_replay(
+        &self,
+        method: &Method,
+        body: Option<&Bytes>,
+        is_demand: impl FnOnce() -> bool,
+    ) -> bool {
         let Some(body) = body else { return false };
         let harmless = match self.replay {
             Replay::Never => false,
             Replay::Always => true,
-            Replay::Idempotent => method.is_idempotent(),
+            Replay::Idempotent => method.is_idempotent() || is_demand(),
         };
         harmless && body.len() <= self.max_replay_body
     }
@@ -86,11 +92,14 @@ mod tests {
     fn only_what_can_be_sent_twice_is_replayed() {
         let rule = Rejection { max_replay_body: 2, ..Rejection::default() };
         let (short, long) = (Bytes::from_static(b"ab"), Bytes::from_static(b"abc"));
-        assert!(rule.allows_replay(&Method::PUT, Some(&short)));
-        assert!(!rule.allows_replay(&Method::PUT, Some(&long)));
-        assert!(!rule.allows_replay(&Method::POST, Some(&short)));
-        assert!(!rule.allows_replay(&Method::GET, None));
+        let allows = |rule: &Rejection, method, body| rule.allows_replay(&method, body, || false);
+        assert!(allows(&rule, Method::PUT, Some(&short)));
+        assert!(!allows(&rule, Method::PUT, Some(&long)));
+        assert!(!allows(&rule, Method::POST, Some(&short)));
+        assert!(rule.allows_replay(&Method::POST, Some(&short), || true));
+        assert!(!rule.allows_replay(&Method::POST, Some(&long), || true));
+        assert!(!allows(&rule, Method::GET, None));
         let always = Rejection { replay: Replay::Always, ..rule };
-        assert!(always.allows_replay(&Method::POST, Some(&short)));
+        assert!(allows(&always, Method::POST, Some(&short)));
     }
 }

@@ -9,7 +9,7 @@ use crate::config::{Finding, Findings, HttpConfig, ProfileConfig, StoreConfig};
 use crate::drive::Driven;
 use crate::exchange::{Exchange, ExchangeLimits};
 use crate::needs::{Grants, Needs};
-use crate::transport::{Options, Transport};
+use crate::transport::{Options, Transport, Transports};
 
 /// What all profiles of a configuration share: `[http]` and `[store]`. Makes what the cache asks for credentials.
 pub(crate) struct Surroundings {
@@ -40,7 +40,7 @@ impl Surroundings {
         }
         let exchange = match same_http {
             Some(before) => Arc::clone(&before.exchange),
-            None => exchange(&http, roots.as_deref(), config)?,
+            None => exchange(&http, roots.clone(), config)?,
         };
         let environment = match same_store {
             Some(before) => before.environment.clone(),
@@ -76,12 +76,12 @@ impl Surroundings {
     }
 }
 
-fn exchange(http: &HttpConfig, roots: Option<&[u8]>, config: &Path) -> Result<Arc<Exchange>, Findings> {
-    let options = Options { roots, proxy: http.proxy.as_ref(), identity: None };
+fn exchange(http: &HttpConfig, roots: Option<Arc<[u8]>>, config: &Path) -> Result<Arc<Exchange>, Findings> {
+    let options = Options { roots: roots.as_deref(), proxy: http.proxy.as_ref(), identity: None };
     let transport =
         Transport::new(options).map_err(|error| Finding::about(config, format!("[http] {error}")))?;
     let limits = ExchangeLimits { deadline: http.timeout, body: http.max_body, ..ExchangeLimits::default() };
-    Ok(Arc::new(Exchange::new(transport, limits)))
+    Ok(Arc::new(Exchange::new(Transports::new(transport, roots, http.proxy.clone()), limits)))
 }
 
 fn open(store: &StoreConfig, config: &Path, ground: &Ground) -> Result<Arc<dyn Store>, Findings> {

@@ -30,7 +30,7 @@ use super::stats::Refusal;
 use super::upstream::{InBody, Moves, OutBody, Retry, UpstreamError};
 use super::worker::Worker;
 use super::{inbound, location, tunnel};
-use crate::connector::{Authorization, BodyBytes, MOST_BODY, challenge};
+use crate::connector::{Authorization, BodyBytes, MOST_BODY, PresentsClientCertificate, challenge};
 
 /// Answers a client's request: with the upstream's answer to the same request with its credential, or with a problem.
 pub(crate) async fn answer(
@@ -161,6 +161,7 @@ async fn forward(
             return Ok(tunnel::open(client, ours, answer, protocol, call));
         }
         let mut answer = Ahead::unread(answer);
+        connector.answered(&answer.head.headers);
         if Box::pin(is_rejection(&mut answer, &call, &limit)).await? {
             connector.reject(&authorization, &challenge(answer.head.status, &answer.head.headers));
         }
@@ -178,6 +179,7 @@ async fn forward(
         let sent = pin!(upstream.send(Request::from_parts(head, body), retry));
         Ahead::unread(in_time(limit.bound(sent).await, &call)?)
     };
+    connector.answered(&answer.head.headers);
     if answer.may_be_rejection(&call)
         && Box::pin(is_rejection(&mut answer, &call, &limit)).await?
         && let Some((answer, way)) =
@@ -215,7 +217,7 @@ async fn taken(head: &mut Parts, body: Incoming, call: &Call, limit: &Rc<Limit>)
     }
     let length = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let for_replay = length.is_some_and(|length| length <= rule.max_replay_body)
-        && rule.allows_replay(&head.method, Some(&Bytes::new()));
+        && rule.allows_replay(&head.method, Some(&Bytes::new()), || connector.learns());
     let most = match signed {
         true => call.local().generation().limits().max_buffered_body,
         false if for_replay => rule.max_replay_body,
@@ -255,6 +257,8 @@ struct Again {
     idempotent: bool,
     /// Whether the connector's rule allows a replay after a rejection.
     replays: bool,
+    /// The same after one that only demands what a signature lacked.
+    replays_demands: bool,
 }
 
 impl Again {
@@ -265,8 +269,16 @@ impl Again {
             OutBody::Stream(..) => return None,
         };
         let idempotent = head.method.is_idempotent();
-        let replays = served.connector.rejection().allows_replay(&head.method, Some(&body));
-        (idempotent || replays).then(|| Self { head: KeptHead::of(head), body, idempotent, replays })
+        let (connector, rule) = (&served.connector, served.connector.rejection());
+        let replays = rule.allows_replay(&head.method, Some(&body), || false);
+        let replays_demands = replays || rule.allows_replay(&head.method, Some(&body), || connector.learns());
+        (idempotent || replays_demands).then(|| Self {
+            head: KeptHead::of(head),
+            body,
+            idempotent,
+            replays,
+            replays_demands,
+        })
     }
 
     /// The same request, if its credential is to be had without waiting.
@@ -298,6 +310,7 @@ async fn authorize(head: &mut Parts, call: &Call, limit: &Limit) -> Result<Autho
 async fn authorize_waiting(head: &mut Parts, call: &Call, limit: &Limit) -> Result<Authorized, Problem> {
     let connector = &call.served().connector;
     let before = Before::of(head);
+    head.extensions.insert(PresentsClientCertificate);
     let outcome = limit.bound(connector.authorize(head)).await;
     let late = outcome.is_none();
     let outcome = outcome.unwrap_or_else(|| {
@@ -391,8 +404,10 @@ async fn replay<'w>(
     limit: &Limit,
 ) -> Option<(Ahead, Way<'w>)> {
     let connector = &call.served().connector;
-    let hope = connector.reject(authorization, &challenge(rejected.head.status, &rejected.head.headers));
-    let again = again.filter(|again| again.replays && hope)?;
+    let challenge = challenge(rejected.head.status, &rejected.head.headers);
+    let demand = connector.is_demand(authorization, &challenge);
+    let hope = connector.reject(authorization, &challenge);
+    let again = again.filter(|again| hope && (again.replays || demand && again.replays_demands))?;
     let mut head = again.head.parts();
     let Authorized { secrets, .. } = authorize(&mut head, call, limit).await.ok()?;
     call.stats().replayed();
@@ -401,6 +416,7 @@ async fn replay<'w>(
     let upstream = upstream_of(&mut head, call).ok()?;
     let sent = pin!(upstream.send(Request::from_parts(head, out(&again.body)), retry));
     let answer = in_time(limit.bound(sent).await, call).ok()?;
+    connector.answered(answer.headers());
     Some((Ahead::unread(answer), way))
 }
 

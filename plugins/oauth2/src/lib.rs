@@ -24,7 +24,7 @@ mod refusal;
 mod words;
 
 use countersign::{
-    AuthProfile, Context, Credential, Error, ErrorKind, HttpRequest, Inputs, Secret, TokenPlace,
+    AuthProfile, Context, Credential, Error, ErrorKind, HttpRequest, Inputs, Places, Secret, TokenPlace,
 };
 use countersign_jose::TokenSigner;
 
@@ -66,6 +66,10 @@ impl AuthProfile for OAuth2 {
 
     fn inputs(&self) -> Inputs {
         Inputs::none().callers(self.grants.signer().into_iter().flat_map(TokenSigner::caller_attributes))
+    }
+
+    fn places(&self) -> Option<Places> {
+        Some(self.place.places())
     }
 
     async fn acquire(&self, cx: &Context) -> Result<Credential, Error> {

@@ -75,6 +75,70 @@ impl Transport {
     }
 }
 
+/// Why no answer came, for those who look for the cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The host's name has no address.
+    Unresolved,
+    /// Nobody listens there.
+    Refused,
+    /// It took too long.
+    Late,
+    /// The other side broke TLS off, and said why: the alert's name (RFC 8446 §6).
+    Alert(String),
+    /// The other side's certificate is not accepted here, and why.
+    Certificate(String),
+    /// The connection was closed or reset without an answer.
+    Cut,
+    /// Something else.
+    Other,
+}
+
+impl Trouble {
+    /// What kept an answer away.
+    pub(crate) fn of(error: &reqwest::Error) -> Self {
+        use std::io::ErrorKind;
+        if error.is_timeout() {
+            return Self::Late;
+        }
+        let mut found = Self::Other;
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = next {
+            // An I/O error hides the error that it was made of from its chain of sources.
+            let io = error.downcast_ref::<std::io::Error>();
+            let inner =
+                io.and_then(|io| io.get_ref()).and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            match inner.or_else(|| error.downcast_ref::<rustls::Error>()) {
+                Some(rustls::Error::AlertReceived(alert)) => return Self::Alert(format!("{alert:?}")),
+                Some(rustls::Error::InvalidCertificate(why)) => return Self::Certificate(why.to_string()),
+                Some(other) => return Self::Certificate(other.to_string()),
+                None => {}
+            }
+            match io.map(std::io::Error::kind) {
+                Some(ErrorKind::ConnectionRefused) => found = Self::Refused,
+                Some(ErrorKind::TimedOut) => found = Self::Late,
+                Some(
+                    ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::BrokenPipe
+                    | ErrorKind::UnexpectedEof,
+                ) => found = Self::Cut,
+                _ => {}
+            }
+            let words = error.to_string();
+            if words.contains("dns error") {
+                found = Self::Unresolved;
+            } else if found == Self::Other
+                && (words.contains("closed before") || words.contains("IncompleteMessage"))
+            {
+                found = Self::Cut;
+            }
+            next = error.source();
+        }
+        found
+    }
+}
+
 /// Why no answer came, in words without the URL's path and query.
 pub(crate) fn unreachable(origin: &Origin, error: &reqwest::Error) -> Error {
     let what = if error.is_timeout() {

@@ -7,7 +7,7 @@ use tower::{Layer, Service};
 
 use super::body::ReplayableBody;
 use crate::Error;
-use crate::connector::{BodyBytes, Connector, challenge};
+use crate::connector::{BodyBytes, Connector, Verdict, challenge};
 
 /// Puts a connector's credential on every request of an HTTP service, and replays a rejected call once.
 ///
@@ -114,7 +114,7 @@ where
     let answer = inner.call(Request::from_parts(head, body)).await.map_err(AuthorizeError::Inner)?;
     let rule = connector.rejection();
     // A streamed body cannot be looked at here without taking it from the caller; such rules are the client's.
-    if rule.reads_body() || !rule.matches_head(answer.status(), answer.headers()) {
+    if rule.verdict(answer.status(), answer.headers()) != Verdict::Rejected {
         return Ok(answer);
     }
     let hope = connector.reject(&authorization, &challenge(answer.status(), answer.headers()));

@@ -21,7 +21,8 @@ use http::request::Parts;
 use self::staged::Staged;
 use crate::Error;
 use crate::cache::{Clock, Placed, Snapshot};
-use crate::config::{ConnectorServe, Rejection};
+use crate::config::{ConnectorServe, Probe, Rejection};
+use crate::explain::{Had, Obtained, Ownership, Record, Stopwatch};
 use crate::instance::Signing;
 use crate::transport::{Options, Transport};
 
@@ -29,7 +30,7 @@ pub use authorization::Authorization;
 pub use base_url::BaseUrl;
 pub(crate) use base_url::has_dot_segments;
 pub(crate) use profile::BoundProfile;
-pub(crate) use rejection::{MOST_BODY, challenge};
+pub(crate) use rejection::{MOST_BODY, Verdict, challenge};
 
 /// A request's whole body, among its extensions, for profiles that sign it.
 #[derive(Debug, Clone)]
@@ -50,6 +51,7 @@ pub(crate) struct Definition {
     /// In the order in which they are applied.
     pub(crate) profiles: Vec<Arc<BoundProfile>>,
     pub(crate) rejection: Rejection,
+    pub(crate) probe: Probe,
     pub(crate) timeout: Duration,
     pub(crate) serve: ConnectorServe,
     /// Further certificate authorities, PEM.
@@ -141,16 +143,29 @@ impl Connector {
             );
             return Err(self.error(countersign::Error::config(bound)));
         }
+        let record = Record::of(parts);
         let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
         let mut staged = Staged::of(parts);
         let mut generations = Vec::with_capacity(self.definition.profiles.len());
         for (turn, profile) in self.definition.profiles.iter().enumerate() {
+            let stopwatch = record.as_ref().map(|_| Stopwatch::start());
             let snapshot = profile.credential(&caller, self.definition.base_url.origin()).await;
+            if let (Some(record), Some(stopwatch)) = (&record, stopwatch) {
+                record.obtained(obtained(profile, &stopwatch, &snapshot));
+            }
             let snapshot = snapshot.map_err(|error| self.profile_error(profile, error))?;
             self.place(&mut staged, parts, profile, &snapshot, turn)
                 .await
                 .map_err(|error| self.profile_error(profile, error))?;
             generations.push(snapshot.generation());
+        }
+        if record.is_some() {
+            let owned = staged.placed().map(|(place, name, turn)| {
+                let profile = self.definition.profiles.get(turn).map(|profile| Arc::clone(&profile.name));
+                (place, name.to_owned(), profile.unwrap_or_default())
+            });
+            let owned = Ownership(owned.collect());
+            parts.extensions.insert(owned);
         }
         staged.finish(parts);
         Ok(Authorization::of(caller, generations))
@@ -175,6 +190,11 @@ impl Connector {
     /// When an answer means that the credential was rejected.
     pub const fn rejection(&self) -> &Rejection {
         &self.definition.rejection
+    }
+
+    /// The call by which it is tried out.
+    pub const fn probe(&self) -> &Probe {
+        &self.definition.probe
     }
 
     pub(crate) fn error(&self, cause: countersign::Error) -> Error {
@@ -244,6 +264,21 @@ impl Connector {
     fn profile_error(&self, profile: &BoundProfile, cause: countersign::Error) -> Error {
         Error::of_profile(&self.definition.name, &profile.name, cause)
     }
+}
+
+/// What came of asking a profile, to be taken down.
+fn obtained(
+    profile: &BoundProfile,
+    stopwatch: &Stopwatch,
+    outcome: &Result<Arc<Snapshot>, countersign::Error>,
+) -> Obtained {
+    let had = |snapshot: &Arc<Snapshot>| Had {
+        life: *snapshot.life(),
+        signs: snapshot.signer().is_some(),
+        certificate: snapshot.client_certificate().is_some(),
+    };
+    let outcome = outcome.as_ref().map(had).map_err(Clone::clone);
+    Obtained { profile: Arc::clone(&profile.name), took: stopwatch.took(), outcome }
 }
 
 /// Whose certificate it is: connections are shared only by calls that present the same.

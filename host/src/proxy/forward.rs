@@ -30,7 +30,7 @@ use super::stats::Refusal;
 use super::upstream::{InBody, Moves, OutBody, Retry, UpstreamError};
 use super::worker::Worker;
 use super::{inbound, location, tunnel};
-use crate::connector::{Authorization, BodyBytes, MOST_BODY, challenge};
+use crate::connector::{Authorization, BodyBytes, MOST_BODY, Verdict, challenge};
 
 /// Answers a client's request: with the upstream's answer to the same request with its credential, or with a problem.
 pub(crate) async fn answer(
@@ -360,8 +360,10 @@ struct Ahead {
 /// Whether an answer means that the credential was rejected.
 async fn is_rejection(answer: &mut Ahead, call: &Call, limit: &Limit) -> Result<bool, Problem> {
     let rule = call.served().connector.rejection();
-    if !answer.may_be_rejection(call) || !rule.reads_body() {
-        return Ok(answer.may_be_rejection(call));
+    match rule.verdict(answer.head.status, &answer.head.headers) {
+        Verdict::Accepted => return Ok(false),
+        Verdict::Rejected => return Ok(true),
+        Verdict::AskBody => {}
     }
     let mut seen = Vec::new();
     while seen.len() < MOST_BODY {
@@ -377,7 +379,7 @@ async fn is_rejection(answer: &mut Ahead, call: &Call, limit: &Limit) -> Result<
             None => return Err(no_answer(None, call)),
         }
     }
-    Ok(rule.matches_body(&seen))
+    Ok(rule.matches(answer.head.status, &answer.head.headers, &seen))
 }
 
 /// The call made once more with another credential, if the connector's rule allows it and there is one. `None` when the
@@ -420,7 +422,7 @@ impl Ahead {
 
     /// Whether its head is that of a rejection.
     fn may_be_rejection(&self, call: &Call) -> bool {
-        call.served().connector.rejection().matches_head(self.head.status, &self.head.headers)
+        call.served().connector.rejection().verdict(self.head.status, &self.head.headers) != Verdict::Accepted
     }
 }
 

@@ -74,6 +74,7 @@ impl Client {
             let path = head.uri.path_and_query().map_or("", |path| path.as_str());
             head.uri = connector.base_url().join(path).map_err(|error| connector.error(error))?;
         }
+        connector.ask_for_plain_bodies(&mut head.headers);
         let (mut answer, mut touched) = exchange(connector, &head, &body).await?;
         for _ in 0..MOST_REDIRECTS {
             let next = Redirect::of(answer.status(), answer.headers(), &head.method, &head.uri);

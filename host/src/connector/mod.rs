@@ -187,6 +187,13 @@ impl Connector {
         self.definition.profiles.iter().any(|profile| profile.reads_body())
     }
 
+    /// Asks for answers whose bodies are not encoded, where the rule looks at bodies: it could not read others.
+    pub(crate) fn ask_for_plain_bodies(&self, headers: &mut http::HeaderMap) {
+        if self.definition.rejection.reads_bodies() && headers.contains_key(http::header::ACCEPT_ENCODING) {
+            headers.insert(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
+        }
+    }
+
     /// When an answer means that the credential was rejected.
     pub const fn rejection(&self) -> &Rejection {
         &self.definition.rejection

@@ -31,6 +31,11 @@ impl Rejection {
         )
     }
 
+    /// Whether bodies are looked at, which then have to come as they are.
+    pub(crate) fn reads_bodies(&self) -> bool {
+        self.signs.iter().any(|sign| sign.body_contains.is_some())
+    }
+
     /// What a body says of an answer with that status and those headers.
     pub(crate) fn matches(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
         self.signs.iter().any(|sign| sign.is_in_head(status, headers) && sign.is_in_body(body))

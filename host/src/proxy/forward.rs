@@ -143,6 +143,7 @@ async fn forward(
     }
     served.strip.request(&mut head.headers, matches!(entrance.access, Access::Token(_)));
     head.headers.insert(HOST, served.host.clone());
+    connector.ask_for_plain_bodies(&mut head.headers);
     head.uri = upstream_uri(served, &head.uri, route)?;
     let body = taken(&mut head, body, &call, &limit).await?;
 

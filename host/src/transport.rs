@@ -104,11 +104,8 @@ impl Trouble {
         let mut found = Self::Other;
         let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
         while let Some(error) = next {
-            // An I/O error hides the error that it was made of from its chain of sources.
             let io = error.downcast_ref::<std::io::Error>();
-            let inner =
-                io.and_then(|io| io.get_ref()).and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            match inner.or_else(|| error.downcast_ref::<rustls::Error>()) {
+            match error.downcast_ref::<rustls::Error>().or_else(|| io.and_then(of_tls)) {
                 Some(rustls::Error::AlertReceived(alert)) => return Self::Alert(format!("{alert:?}")),
                 Some(rustls::Error::InvalidCertificate(why)) => return Self::Certificate(why.to_string()),
                 Some(other) => return Self::Certificate(other.to_string()),
@@ -137,6 +134,22 @@ impl Trouble {
         }
         found
     }
+}
+
+/// The error of TLS that an I/O error was made of: such errors hide in one another, and not in the chain of sources.
+fn of_tls(error: &std::io::Error) -> Option<&rustls::Error> {
+    let inner: &(dyn std::error::Error + 'static) = error.get_ref()?;
+    let mut next = Some(inner);
+    while let Some(inner) = next {
+        if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
+            return Some(tls);
+        }
+        if let Some(tls) = inner.downcast_ref::<std::io::Error>().and_then(of_tls) {
+            return Some(tls);
+        }
+        next = inner.source();
+    }
+    None
 }
 
 /// Why no answer came, in words without the URL's path and query.

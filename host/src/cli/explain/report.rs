@@ -16,7 +16,7 @@ pub(super) fn steps(explanation: &Explanation, paint: Paint) -> String {
     let mut text = Text { out: String::new(), paint };
     text.head(evidence);
     evidence.profiles.iter().for_each(|profile| text.profile(profile, false));
-    evidence.attempts.iter().for_each(|sent| text.sent(sent, false));
+    text.attempts(evidence, false);
     text.verdict(evidence);
     if let Some(cause) = explanation.causes.first() {
         let title = &cause.title;
@@ -41,7 +41,7 @@ pub(super) fn whole(explanation: &Explanation, paint: Paint) -> String {
     }
     text.line("");
     evidence.profiles.iter().for_each(|profile| text.profile(profile, true));
-    evidence.attempts.iter().for_each(|sent| text.sent(sent, true));
+    text.attempts(evidence, true);
     for skew in &evidence.clocks {
         let way = if skew.ahead_s < 0 { "behind" } else { "ahead of" };
         text.line(format_args!(
@@ -165,6 +165,16 @@ impl Text {
                 self.line("      the assertion:");
                 self.token(token, 8);
             }
+        }
+    }
+
+    fn attempts(&mut self, evidence: &Evidence, whole: bool) {
+        for (number, sent) in evidence.attempts.iter().enumerate() {
+            if number > 0 {
+                self.line("once more, with a new credential:");
+            }
+            // What was placed and answered the first time is told in full only where it was the last.
+            self.sent(sent, whole && number + 1 == evidence.attempts.len());
         }
     }
 

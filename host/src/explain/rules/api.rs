@@ -69,11 +69,17 @@ pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
                 "look at what the profiles place",
             )
         }
-        Some(401) => one(
+        Some(401) if case.is_silent() => one(
             CauseId::Token,
             20,
             "the API does not accept the credential, and does not say why",
             "ask its owner for the log of this call",
+        ),
+        Some(401 | 403) => one(
+            CauseId::Token,
+            15,
+            "the API refuses the credential, in words that are not known here",
+            "read them below, and ask its owner",
         ),
         Some(_) => one(
             CauseId::Request,

@@ -8,6 +8,8 @@ use super::super::words::{Speaker, Timing, is_about_time};
 use super::Case;
 use super::telling::profile;
 
+const REMEDY: &str = "set this machine's clock: run a time service (`timedatectl`, chrony)";
+
 pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
     let skew = case.evidence.skew();
     let off = skew.filter(|skew| skew.is_off());
@@ -21,14 +23,14 @@ pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
         if let Some(judged) = judged(case, skew) {
             cause = cause.because(judged);
         }
-        causes.push(cause.remedy("set this machine's clock: run a time service (`timedatectl`, chrony)"));
+        causes.push(cause.remedy(REMEDY));
     }
     for said in &case.said {
         let Some(timing) = is_about_time(&said.words) else { continue };
         let of_clock = |weight| {
             Cause::new(CauseId::Clock, weight, "the clocks of this machine and of the other side differ")
                 .because(said.quoted())
-                .remedy("compare this machine's clock with true time (`timedatectl`, chrony)")
+                .remedy(REMEDY)
         };
         let expired = |weight| {
             Cause::new(CauseId::Expired, weight, "the credential has expired")
@@ -87,7 +89,8 @@ fn judged(case: &Case<'_>, skew: &Skew) -> Option<String> {
 }
 
 fn words(skew: &Skew) -> String {
-    let (minutes, seconds) = (skew.ahead_s.unsigned_abs() / 60, skew.ahead_s.unsigned_abs());
+    let seconds = skew.ahead_s.unsigned_abs();
+    let minutes = (seconds + 30) / 60;
     let far = if minutes >= 2 { format!("{minutes} minutes") } else { format!("{seconds} seconds") };
     let way = if skew.ahead_s > 0 { "ahead" } else { "behind" };
     format!("this machine's clock is {far} {way}")

@@ -102,7 +102,9 @@ pub(crate) fn causes(evidence: &Evidence) -> Vec<Cause> {
             cause.weight = cause.weight.min(10);
         }
     }
-    causes.retain(|cause| cause.weight > 10);
+    // Where something is as good as certain, guesses are noise.
+    let certain = causes.iter().any(|cause| cause.weight >= 95);
+    causes.retain(|cause| cause.weight > if certain { 49 } else { 10 });
     causes.sort_by(|one, other| other.weight.cmp(&one.weight).then(one.cause.cmp(&other.cause)));
     causes
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use countersign::Origin;
 
 use super::super::cause::{Cause, CauseId};
-use super::super::evidence::{Evidence, FoundKeys};
+use super::super::evidence::{Evidence, FoundKeys, Skew};
 use super::super::token::Token;
 use super::Case;
 use super::telling::list;
@@ -48,6 +48,10 @@ pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
 
 /// What was looked at and is well.
 pub(super) fn alibi(evidence: &Evidence) -> Vec<(CauseId, String)> {
+    // By whose clock, if they differ?
+    if evidence.skew().is_some_and(Skew::is_off) {
+        return Vec::new();
+    }
     let Some(placed) = evidence.jwt() else { return Vec::new() };
     let now = evidence.last().map_or_else(SystemTime::now, |sent| sent.at);
     let left = placed.value.time("exp").and_then(|ends| ends.duration_since(now).ok());

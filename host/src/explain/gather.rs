@@ -201,7 +201,9 @@ fn is_public(name: &str) -> bool {
         "x-amz-target",
         "content-type",
     ];
-    PUBLIC.iter().any(|public| name.eq_ignore_ascii_case(public))
+    // Of OAuth 1.0 (RFC 5849 §3.1) only the signature proves something, and the token may.
+    let oauth = name.strip_prefix("oauth_").is_some_and(|name| !matches!(name, "signature" | "token"));
+    oauth || PUBLIC.iter().any(|public| name.eq_ignore_ascii_case(public))
 }
 
 /// What stands on a request.

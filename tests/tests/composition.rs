@@ -40,7 +40,7 @@ username = "u"
 password = "p"
 [profiles.fresh]
 type = "jwt-bearer"
-key = "a-shared-secret-of-32-characters"
+key = {{ secret = "a-shared-secret-of-32-characters" }}
 algorithm = "HS256"
 reuse = false
 header = "X-Token"
@@ -134,7 +134,7 @@ fn profiles_that_get_into_each_other_s_way_are_found_with_line_and_column() {
             &["tenant", "aws", "aws-too"],
             "3:30",
             "places the query parameter X-Amz-Algorithm",
-            "put `aws` behind",
+            "each signs what the other places",
         ),
     ] {
         let said = check(names);

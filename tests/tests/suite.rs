@@ -16,16 +16,13 @@ use countersign_tests::keys;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
-const TYPES: [&str; 8] =
-    ["api-key", "aws-sigv4", "basic", "bearer", "digest", "jwt-bearer", "oauth1", "oauth2"];
-
 /// The types linked in, and the same types from plugin files alone.
 fn homes() -> &'static [(&'static str, Registry); 4] {
     static HOMES: OnceLock<[(&str, Registry); 4]> = OnceLock::new();
     HOMES.get_or_init(|| {
         countersign::silence_profile_panics();
         built::be_host_of_workers();
-        let packages = TYPES.map(|name| format!("countersign-{name}"));
+        let packages = built::BUILT_IN.map(|name| format!("countersign-{name}"));
         let libraries = Folder::new().with_plugins(&packages.each_ref().map(String::as_str));
         let programs = Folder::new().with_executable(&built::executable("countersign-fixture-over-stdio"));
         [
@@ -60,12 +57,12 @@ fn placed(credential: &Credential) -> Vec<(&'static str, &str, &str)> {
 #[test]
 fn the_types_are_the_same_and_come_from_where_they_should() {
     let [(_, linked), plugins @ ..] = homes();
-    assert_eq!(linked.names().collect::<Vec<_>>(), TYPES);
-    for name in TYPES {
+    assert_eq!(linked.names().collect::<Vec<_>>(), built::BUILT_IN);
+    for name in built::BUILT_IN {
         assert_eq!(linked.home(name), Some(Home::BuiltIn));
         let manifest = linked.manifest(name).unwrap();
         for (home, plugins) in plugins {
-            assert_eq!(plugins.names().collect::<Vec<_>>(), TYPES, "{home}");
+            assert_eq!(plugins.names().collect::<Vec<_>>(), built::BUILT_IN, "{home}");
             assert_eq!(Some(manifest), plugins.manifest(name), "{name} {home}");
             assert!(matches!(plugins.home(name), Some(Home::Plugin(_))), "{name} {home}");
         }
@@ -220,6 +217,39 @@ fn digest_challenges_are_answered_and_counted() {
 }
 
 #[test]
+fn a_login_that_is_described_is_made_and_prolonged() {
+    in_each_home(|create| {
+        let settings = json!({
+            "variables": { "password": "p{{w" },
+            "login": { "url": "https://api.example/login", "json": { "user": "{{ caller.user }}", "password": "{{ variables.password }}" } },
+            "refresh": { "url": "https://api.example/refresh", "form": { "with": "{{ answer.refresh }}" } },
+            "answer": { "token": { "jmespath": "data.tokens[0]" }, "refresh": { "cookie": "R" } },
+            "headers": { "X-Session": "{{ answer.token }}" },
+            "expires_in": { "json": "/data/minutes", "unit": "minutes" },
+        });
+        let session = create("session", settings).unwrap();
+        let answer = |token: &str| {
+            Answer::json(200, json!({ "data": { "tokens": [token], "minutes": 15 } }))
+                .header("Set-Cookie", &format!("R=after-{token}; HttpOnly"))
+        };
+        let mut host = ScriptedHost::new().caller("user", "ada").answer(answer("t-1"));
+        let first = host.acquire(&*session).unwrap();
+        assert!(
+            shown(&host.sent()[0]).ends_with(r#"{"password":"p{{w","user":"ada"}"#),
+            "{}",
+            shown(&host.sent()[0])
+        );
+        assert_eq!(placed(&first), [("header", "x-session", "t-1")]);
+        assert_eq!(first.lifetime(), Lifetime::For(Duration::from_secs(900)));
+        let mut host = ScriptedHost::new().caller("user", "ada").answer(answer("t-2"));
+        host = host.previous(first.renewal().unwrap().clone());
+        let second = host.acquire(&*session).unwrap();
+        assert!(shown(&host.sent()[0]).ends_with("with=after-t-1"));
+        assert_eq!(placed(&second), [("header", "x-session", "t-2")]);
+    });
+}
+
+#[test]
 fn requests_are_signed_with_oauth_1() {
     in_each_home(|create| {
         let secrets =
@@ -231,6 +261,25 @@ fn requests_are_signed_with_oauth_1() {
         let edits = host.sign(&*oauth1, credential, &request).unwrap();
         assert!(edits[0].2.contains("oauth_timestamp=\"1767225600\""), "{}", edits[0].2);
         assert!(edits[0].2.ends_with("oauth_signature=\"a%2526b%26\""), "{}", edits[0].2);
+    });
+}
+
+#[test]
+fn a_program_prints_a_credential() {
+    in_each_home(|create| {
+        let settings = json!({ "command": ["mint", "{{ caller.user }}"], "environment": { "A": "b" } });
+        let command = create("command", settings).unwrap();
+        let printed = r#"{"token":"t","cookies":{"c":"d"},"expires_in":60}"#;
+        let mut host = ScriptedHost::new().caller("user", "ada").program(0, printed);
+        let credential = host.acquire(&*command).unwrap();
+        assert_eq!(placed(&credential), [("cookie", "c", "d"), ("header", "authorization", "Bearer t")]);
+        assert_eq!(credential.lifetime(), Lifetime::For(Duration::from_secs(60)));
+        let ran = &host.ran()[0];
+        assert_eq!((ran.program.as_str(), &ran.arguments[..]), ("mint", &["ada".to_owned()][..]));
+        assert!(ran.keeps_errors && ran.environment[0].name == "A");
+        let mut host = ScriptedHost::new().caller("user", "ada").failing_program(Some(2), "no ada here\n");
+        let error = host.acquire(&*command).unwrap_err();
+        assert!(error.message().ends_with("exit status 2; it says: \"no … here\""), "{error}");
     });
 }
 
@@ -342,6 +391,18 @@ fn wrong_settings_are_named_in_the_same_words() {
         ("oauth1", json!({ "consumer_key": "c", "signature_method": "RSA-SHA1", "key": "canary" })),
         ("oauth1", json!({ "consumer_key": "c", "consumer_secret": "canary", "realm": "\"canary" })),
         ("oauth2", json!({ "client_id": "x", "client_secret": "canary" })),
+        ("session", json!({ "answer": { "token": "/t" } })),
+        (
+            "session",
+            json!({ "login": { "url": "https://a.example", "json": "{{ canary" }, "answer": { "token": "/t" } }),
+        ),
+        ("session", json!({ "login": { "url": "http://a.example" }, "answer": { "token": "/t" } })),
+        (
+            "session",
+            json!({ "login": { "url": "https://a.example" }, "answer": { "token": { "jmespath": "canary[" } } }),
+        ),
+        ("command", json!({ "command": [] })),
+        ("command", json!({ "command": ["mint", "{{ canary"] })),
         (
             "oauth2",
             json!({ "token_url": "http://login.example", "client_id": "x", "client_secret": "canary" }),

@@ -20,6 +20,7 @@ mod period;
 mod place;
 #[cfg(feature = "template")]
 mod placements;
+mod places;
 mod profile;
 pub mod protocol;
 mod register;
@@ -49,6 +50,7 @@ pub use period::Period;
 pub use place::Place;
 #[cfg(feature = "template")]
 pub use placements::Placements;
+pub use places::Places;
 pub use profile::AuthProfile;
 pub use register::{Manifest, PlaceEdit, Profile, ProfileType, Signer};
 pub use request::{Edits, HeaderView, RequestHead};

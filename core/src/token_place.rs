@@ -1,4 +1,4 @@
-use crate::{Credential, Edits, Error, Place, Secret};
+use crate::{Credential, Edits, Error, Place, Places, Secret};
 
 /// Where a token goes and which word stands before it: `Authorization: Bearer …` unless the settings say otherwise.
 ///
@@ -68,6 +68,11 @@ impl TokenPlace {
     /// The same for a token that is made for one request.
     pub fn edits(&self, token: impl AsRef<str>) -> Edits {
         Edits::none().and(self.place, self.name.clone(), self.value(token.as_ref()))
+    }
+
+    /// That place, to be declared.
+    pub fn places(&self) -> Places {
+        Places::none().and(self.place, &self.name)
     }
 
     fn value(&self, token: &str) -> Secret {

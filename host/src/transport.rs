@@ -146,6 +146,83 @@ pub(crate) fn without_tls(to: &Origin) -> Error {
     Error::config(format!("{to} is plain http, where no client certificate can be presented; use https"))
 }
 
+/// Why no answer came, for those who look for the cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The host's name has no address.
+    Unresolved,
+    /// Nobody listens there.
+    Refused,
+    /// It took too long.
+    Late,
+    /// The other side broke TLS off, and said why: the alert's name (RFC 8446 §6).
+    Alert(String),
+    /// The other side's certificate is not accepted here, and why.
+    Certificate(String),
+    /// The connection was closed or reset without an answer.
+    Cut,
+    /// Something else.
+    Other,
+}
+
+impl Trouble {
+    /// What kept an answer away.
+    pub(crate) fn of(error: &reqwest::Error) -> Self {
+        use std::io::ErrorKind;
+        if error.is_timeout() {
+            return Self::Late;
+        }
+        let mut found = Self::Other;
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = next {
+            let io = error.downcast_ref::<std::io::Error>();
+            match error.downcast_ref::<rustls::Error>().or_else(|| io.and_then(of_tls)) {
+                Some(rustls::Error::AlertReceived(alert)) => return Self::Alert(format!("{alert:?}")),
+                Some(rustls::Error::InvalidCertificate(why)) => return Self::Certificate(why.to_string()),
+                Some(other) => return Self::Certificate(other.to_string()),
+                None => {}
+            }
+            match io.map(std::io::Error::kind) {
+                Some(ErrorKind::ConnectionRefused) => found = Self::Refused,
+                Some(ErrorKind::TimedOut) => found = Self::Late,
+                Some(
+                    ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::BrokenPipe
+                    | ErrorKind::UnexpectedEof,
+                ) => found = Self::Cut,
+                _ => {}
+            }
+            let words = error.to_string();
+            if words.contains("dns error") {
+                found = Self::Unresolved;
+            } else if found == Self::Other
+                && (words.contains("closed before") || words.contains("IncompleteMessage"))
+            {
+                found = Self::Cut;
+            }
+            next = error.source();
+        }
+        found
+    }
+}
+
+/// The error of TLS that an I/O error was made of: such errors hide in one another, and not in the chain of sources.
+fn of_tls(error: &std::io::Error) -> Option<&rustls::Error> {
+    let inner: &(dyn std::error::Error + 'static) = error.get_ref()?;
+    let mut next = Some(inner);
+    while let Some(inner) = next {
+        if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
+            return Some(tls);
+        }
+        if let Some(tls) = inner.downcast_ref::<std::io::Error>().and_then(of_tls) {
+            return Some(tls);
+        }
+        next = inner.source();
+    }
+    None
+}
+
 /// Why no answer came, in words without the URL's path and query.
 pub(crate) fn unreachable(origin: &Origin, error: &reqwest::Error) -> Error {
     let what = if error.is_timeout() {

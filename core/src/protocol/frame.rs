@@ -21,7 +21,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{Resume, Start, Step, exposed, millis};
-use crate::{Credential, Error, HeaderView, Inputs, Manifest, Placement, RequestHead, Secret};
+use crate::{Credential, Error, HeaderView, Inputs, Manifest, Placement, Places, RequestHead, Secret};
 
 /// The version of the protocol between processes.
 pub const VERSION: &str = "1.0";
@@ -145,6 +145,9 @@ pub struct Created {
     /// What the instance reads.
     #[serde(default)]
     pub inputs: Inputs,
+    /// Where it places values and what its signature covers; absent if it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<Places>,
 }
 
 /// A question about an instance.

@@ -7,7 +7,7 @@ use tower::{Layer, Service};
 
 use super::body::ReplayableBody;
 use crate::Error;
-use crate::connector::{BodyBytes, Connector, PresentsClientCertificate, challenge};
+use crate::connector::{BodyBytes, Connector, PresentsClientCertificate, Verdict, challenge};
 
 /// Puts a connector's credential on every request of an HTTP service, and replays a rejected call once.
 ///
@@ -125,7 +125,7 @@ where
     connector.answered(answer.headers());
     let rule = connector.rejection();
     // A streamed body cannot be looked at here without taking it from the caller; such rules are the client's.
-    if rule.reads_body() || !rule.matches_head(answer.status(), answer.headers()) {
+    if rule.verdict(answer.status(), answer.headers()) != Verdict::Rejected {
         return Ok(answer);
     }
     let challenge = challenge(answer.status(), answer.headers());

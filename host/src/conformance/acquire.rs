@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use countersign::protocol::Start;
-use countersign::{Challenge, Error, ErrorKind, HttpRequest, Lifetime, Profile, Secret};
+use countersign::{Challenge, Error, ErrorKind, HttpRequest, Lifetime, Places, Profile, Secret};
 use serde_json::Value;
 
 use super::check::{self, Check};
@@ -33,8 +33,9 @@ impl First {
     }
 }
 
-const NEEDED: [&Check; 9] = [
+const NEEDED: [&Check; 10] = [
     check::PLACEMENTS_VALID,
+    check::PLACES_KEPT,
     check::LIFETIME_AHEAD,
     check::LIFETIME_FOLLOWED,
     check::LIFETIME_NOT_GUESSED,
@@ -141,6 +142,24 @@ fn placements(trial: &mut Trial<'_>, about: &str, first: &First) {
         faults.push("the credential holds nothing: no placement, no material, no certificate".to_owned());
     }
     trial.settle(check::PLACEMENTS_VALID, about, faults);
+
+    let Some(declared) = first.profile.places() else {
+        return trial.skip(&[check::PLACES_KEPT], about, "it does not declare where it places values");
+    };
+    let mut faults: Vec<String> =
+        placed.iter().filter_map(|placement| undeclared_place(placement, &declared)).collect();
+    if !first.look["client_certificate"].is_null() && !declared.presents_certificate() {
+        faults.push("it presents a client certificate, which it does not declare".to_owned());
+    }
+    trial.settle(check::PLACES_KEPT, about, faults);
+}
+
+/// What is placed although it is not declared.
+pub(super) fn undeclared_place(placement: &Value, declared: &Places) -> Option<String> {
+    let placement: countersign::Placement = serde_json::from_value(placement.clone()).ok()?;
+    let (place, name) = (placement.place, placement.name.as_str());
+    let undeclared = !declared.contains(place, name);
+    undeclared.then(|| format!("the {place} `{}` is placed, and not declared", name.escape_debug()))
 }
 
 /// Why the host would not place it.

@@ -23,7 +23,8 @@ use self::learned::{AsOf, Learned};
 use self::staged::Staged;
 use crate::Error;
 use crate::cache::{Clock, Placed, Snapshot};
-use crate::config::{ConnectorServe, Rejection};
+use crate::config::{ConnectorServe, Probe, Rejection};
+use crate::explain::{Had, Obtained, Ownership, Record, Stopwatch};
 use crate::instance::Signing;
 use crate::transport::{Transport, Transports, without_tls};
 
@@ -31,7 +32,7 @@ pub use authorization::Authorization;
 pub use base_url::BaseUrl;
 pub(crate) use base_url::has_dot_segments;
 pub(crate) use profile::BoundProfile;
-pub(crate) use rejection::{MOST_BODY, challenge};
+pub(crate) use rejection::{MOST_BODY, Verdict, challenge};
 
 /// A request's whole body, among its extensions, for profiles that sign it.
 #[derive(Debug, Clone)]
@@ -61,6 +62,7 @@ pub(crate) struct Definition {
     /// In the order in which they are applied.
     pub(crate) profiles: Vec<Arc<BoundProfile>>,
     pub(crate) rejection: Rejection,
+    pub(crate) probe: Probe,
     pub(crate) timeout: Duration,
     pub(crate) serve: ConnectorServe,
     /// Further certificate authorities, PEM.
@@ -143,12 +145,17 @@ impl Connector {
             );
             return Err(self.error(countersign::Error::config(bound)));
         }
+        let record = Record::of(parts);
         let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
         let mut staged = Staged::of(parts);
         let learned = self.learned.now();
         let mut generations = Vec::with_capacity(self.definition.profiles.len());
         for (turn, profile) in self.definition.profiles.iter().enumerate() {
+            let stopwatch = record.as_ref().map(|_| Stopwatch::start());
             let snapshot = profile.credential(&caller, self.definition.base_url.origin()).await;
+            if let (Some(record), Some(stopwatch)) = (&record, stopwatch) {
+                record.obtained(obtained(profile, &stopwatch, &snapshot));
+            }
             let snapshot = snapshot.map_err(|error| self.profile_error(profile, error))?;
             self.learned.watch(snapshot.learns());
             self.place(&mut staged, parts, profile, &snapshot, &learned, turn)
@@ -158,6 +165,14 @@ impl Connector {
         }
         if staged.presents() {
             self.may_present(parts).map_err(|error| self.error(error))?;
+        }
+        if record.is_some() {
+            let owned = staged.placed().map(|(place, name, turn)| {
+                let profile = self.definition.profiles.get(turn).map(|profile| Arc::clone(&profile.name));
+                (place, name.to_owned(), profile.unwrap_or_default())
+            });
+            let owned = Ownership(owned.collect());
+            parts.extensions.insert(owned);
         }
         staged.finish(parts);
         Ok(Authorization::of(caller, generations, learned.version()))
@@ -203,9 +218,21 @@ impl Connector {
         self.definition.profiles.iter().any(|profile| profile.reads_body())
     }
 
+    /// Asks for answers whose bodies are not encoded, where the rule looks at bodies: it could not read others.
+    pub(crate) fn ask_for_plain_bodies(&self, headers: &mut http::HeaderMap) {
+        if self.definition.rejection.reads_bodies() && headers.contains_key(http::header::ACCEPT_ENCODING) {
+            headers.insert(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
+        }
+    }
+
     /// When an answer means that the credential was rejected.
     pub const fn rejection(&self) -> &Rejection {
         &self.definition.rejection
+    }
+
+    /// The call by which it is tried out.
+    pub const fn probe(&self) -> &Probe {
+        &self.definition.probe
     }
 
     pub(crate) fn error(&self, cause: countersign::Error) -> Error {
@@ -276,6 +303,21 @@ impl Connector {
     fn profile_error(&self, profile: &BoundProfile, cause: countersign::Error) -> Error {
         Error::of_profile(&self.definition.name, &profile.name, cause)
     }
+}
+
+/// What came of asking a profile, to be taken down.
+fn obtained(
+    profile: &BoundProfile,
+    stopwatch: &Stopwatch,
+    outcome: &Result<Arc<Snapshot>, countersign::Error>,
+) -> Obtained {
+    let had = |snapshot: &Arc<Snapshot>| Had {
+        life: *snapshot.life(),
+        signs: snapshot.signer().is_some(),
+        certificate: snapshot.client_certificate().is_some(),
+    };
+    let outcome = outcome.as_ref().map(had).map_err(Clone::clone);
+    Obtained { profile: Arc::clone(&profile.name), took: stopwatch.took(), outcome }
 }
 
 /// Names, never values.

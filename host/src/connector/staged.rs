@@ -128,6 +128,11 @@ impl Staged {
         };
     }
 
+    /// Where something was placed, under which name, and by which profile's turn.
+    pub(super) fn placed(&self) -> impl Iterator<Item = (Place, &str, usize)> {
+        self.taken.iter().map(|(place, name, turn)| (*place, name.as_str(), *turn))
+    }
+
     fn take(&mut self, place: Place, name: &str, turn: usize) -> Result<(), Error> {
         if self.taken.iter().any(|(at, taken, by)| *at == place && taken == name && *by != turn) {
             return Err(Error::config(format!(

@@ -8,6 +8,7 @@ use crate::cache::{Environment, FileStore, MemoryStore, Settings, Store};
 use crate::config::{Finding, Findings, HttpConfig, ProfileConfig, StoreConfig};
 use crate::drive::Driven;
 use crate::exchange::{Exchange, ExchangeLimits};
+use crate::explain::Record;
 use crate::needs::{Grants, Needs};
 use crate::transport::{Options, Transport, Transports};
 
@@ -20,6 +21,8 @@ pub(crate) struct Surroundings {
     /// Where the configuration lies.
     folder: PathBuf,
     store: StoreConfig,
+    /// Where the exchanges of profiles are taken down, if they are.
+    record: Option<Arc<Record>>,
     pub(super) environment: Environment,
 }
 
@@ -52,7 +55,13 @@ impl Surroundings {
             },
         };
         let folder = config.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Arc::new(Self { http, roots, exchange, folder, store, environment }))
+        let record = ground.record.clone();
+        Ok(Arc::new(Self { http, roots, exchange, folder, store, record, environment }))
+    }
+
+    /// The exchanges of profiles.
+    pub(super) fn exchange(&self) -> &Exchange {
+        &self.exchange
     }
 
     /// What the cache needs of a profile.
@@ -62,7 +71,9 @@ impl Surroundings {
         instance: Box<dyn crate::instance::Instance>,
         grants: Grants,
     ) -> Settings {
-        let needs = Needs { exchange: Arc::clone(&self.exchange), grants, folder: self.folder.clone() };
+        let record = self.record.clone().map(|record| (record, config.name.as_str().into()));
+        let needs =
+            Needs { exchange: Arc::clone(&self.exchange), grants, folder: self.folder.clone(), record };
         let acquire: Arc<dyn Acquire> = Arc::new(Driven::new(
             config.name.as_str().into(),
             Arc::clone(&config.type_name),

@@ -30,7 +30,7 @@ use super::stats::Refusal;
 use super::upstream::{InBody, Moves, OutBody, Retry, UpstreamError};
 use super::worker::Worker;
 use super::{inbound, location, tunnel};
-use crate::connector::{Authorization, BodyBytes, MOST_BODY, PresentsClientCertificate, challenge};
+use crate::connector::{Authorization, BodyBytes, MOST_BODY, PresentsClientCertificate, Verdict, challenge};
 
 /// Answers a client's request: with the upstream's answer to the same request with its credential, or with a problem.
 pub(crate) async fn answer(
@@ -143,6 +143,7 @@ async fn forward(
     }
     served.strip.request(&mut head.headers, matches!(entrance.access, Access::Token(_)));
     head.headers.insert(HOST, served.host.clone());
+    connector.ask_for_plain_bodies(&mut head.headers);
     head.uri = upstream_uri(served, &head.uri, route)?;
     let body = taken(&mut head, body, &call, &limit).await?;
 
@@ -373,8 +374,10 @@ struct Ahead {
 /// Whether an answer means that the credential was rejected.
 async fn is_rejection(answer: &mut Ahead, call: &Call, limit: &Limit) -> Result<bool, Problem> {
     let rule = call.served().connector.rejection();
-    if !answer.may_be_rejection(call) || !rule.reads_body() {
-        return Ok(answer.may_be_rejection(call));
+    match rule.verdict(answer.head.status, &answer.head.headers) {
+        Verdict::Accepted => return Ok(false),
+        Verdict::Rejected => return Ok(true),
+        Verdict::AskBody => {}
     }
     let mut seen = Vec::new();
     while seen.len() < MOST_BODY {
@@ -390,7 +393,7 @@ async fn is_rejection(answer: &mut Ahead, call: &Call, limit: &Limit) -> Result<
             None => return Err(no_answer(None, call)),
         }
     }
-    Ok(rule.matches_body(&seen))
+    Ok(rule.matches(answer.head.status, &answer.head.headers, &seen))
 }
 
 /// The call made once more with another credential, if the connector's rule allows it and there is one. `None` when the
@@ -436,7 +439,7 @@ impl Ahead {
 
     /// Whether its head is that of a rejection.
     fn may_be_rejection(&self, call: &Call) -> bool {
-        call.served().connector.rejection().matches_head(self.head.status, &self.head.headers)
+        call.served().connector.rejection().verdict(self.head.status, &self.head.headers) != Verdict::Accepted
     }
 }
 

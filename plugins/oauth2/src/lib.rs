@@ -29,7 +29,7 @@ mod refusal;
 mod words;
 
 use countersign::{
-    AuthProfile, Context, Credential, Edits, Error, ErrorKind, HttpRequest, HttpResponse, Inputs,
+    AuthProfile, Context, Credential, Edits, Error, ErrorKind, HttpRequest, HttpResponse, Inputs, Places,
     RequestHead, Secret, SignContext, TokenPlace,
 };
 use countersign_jose::TokenSigner;
@@ -89,6 +89,15 @@ impl AuthProfile for OAuth2 {
 
     fn inputs(&self) -> Inputs {
         Inputs::none().callers(self.grants.signer().into_iter().flat_map(TokenSigner::caller_attributes))
+    }
+
+    fn places(&self) -> Option<Places> {
+        // Whatever their kind, tokens go into the same header.
+        let places = self.bearer.places();
+        let places = if self.certificate.is_some() { places.client_certificate() } else { places };
+        // Of a proof method and path are part (RFC 9449 §4.2), which no profile changes.
+        let proof = |places: Places| places.header("dpop").covers_headers([""; 0]);
+        Some(if self.dpop.is_some() { proof(places) } else { places })
     }
 
     async fn acquire(&self, cx: &Context) -> Result<Credential, Error> {

@@ -86,7 +86,7 @@ checks! {
     LIFETIME_AHEAD: Credentials, "lifetime-ahead", "the credential's end lies ahead of now";
     LIFETIME_FOLLOWED: Credentials, "lifetime-followed", "an issuer that shortens its tokens' life shortens the credential's";
     LIFETIME_NOT_GUESSED: Credentials, "lifetime-not-guessed", "an issuer that states no lifetime gets none invented";
-    TIME_FROM_HOST: Credentials, "time-from-host", "the only clock is the host's: a year later all is a year later";
+    TIME_FROM_HOST: Credentials, "time-from-host", "the only clock is the host's: a year later all is a year later, but for what ends with something in the settings, as a certificate does";
     UNDECLARED_UNSEEN: Credentials, "undeclared-unseen", "what the inputs do not declare changes nothing";
     CALLER_MISSED: Credentials, "caller-missed", "a caller who lacks a declared attribute is an error, and not of the plugin's";
     RENEWAL_TAKEN: Credentials, "renewal-taken", "renewal state is taken back, and state that is none is survived";

@@ -4,7 +4,7 @@
 about() {
     case $1 in
         rust) echo "the compiler and its parts" ;;
-        services) echo "nginx, Apache httpd, Node.js and its packages, Python's packages, curl, jq, minisign, Python's requests, into tests/.services" ;;
+        services) echo "nginx, Apache httpd, lighttpd, Node.js and Python with their packages, curl, jq, minisign, into tests/.services" ;;
         tools) echo "cargo-nextest, cargo-deny, mdbook" ;;
         fmt) echo "cargo fmt --check" ;;
         clippy) echo "cargo clippy, warnings are errors" ;;
@@ -46,9 +46,9 @@ step_services() {
     install_servers
     install_clients
     install_minisign
+    install_python_packages
     install_node
     install_npm_packages
-    install_python_packages
 }
 
 # Each step that needs a tool gets it, so that `--only` works by itself too.

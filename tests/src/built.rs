@@ -7,14 +7,16 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The packages that are built as plugin files, and the features that make them ones.
-const PLUGINS: [(&str, &[&str]); 13] = [
+const PLUGINS: [(&str, &[&str]); 15] = [
     ("countersign-api-key", &["--features", "plugin"]),
     ("countersign-aws-sigv4", &["--features", "plugin"]),
     ("countersign-basic", &["--features", "plugin"]),
     ("countersign-bearer", &["--features", "plugin"]),
+    ("countersign-digest", &["--features", "plugin"]),
     ("countersign-hmac", &["--features", "plugin"]),
     ("countersign-http-signature", &["--features", "plugin"]),
     ("countersign-jwt-bearer", &["--features", "plugin"]),
+    ("countersign-oauth1", &["--features", "plugin"]),
     ("countersign-oauth2", &["--features", "plugin"]),
     ("acme-hmac", &[]),
     ("acme-login", &[]),

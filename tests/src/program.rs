@@ -10,6 +10,8 @@ pub enum Program {
     Nginx,
     /// Apache httpd with `mod_auth_openidc`.
     Apache,
+    /// lighttpd.
+    Lighttpd,
     /// Node.js with the npm package `oidc-provider`.
     OidcProvider,
     /// Node.js with the npm package `ws`.
@@ -18,9 +20,11 @@ pub enum Program {
     Curl,
     /// Python with `requests`; it needs [`python_path`].
     Requests,
+    /// Python with oauthlib; it needs [`python_packages`].
+    OauthLib,
     /// Node.js with the npm package `http-message-signatures`.
     HttpMessageSignatures,
-    /// Python with the packages of `tests/services/requirements.txt`.
+    /// Python with packages that verify signatures; it needs [`python_packages`].
     Verifiers,
     /// minisign.
     Minisign,
@@ -57,6 +61,7 @@ impl Program {
                 installed("usr/lib/apache2/modules/mod_auth_openidc.so")?;
                 installed("usr/sbin/apache2")
             }
+            Self::Lighttpd => installed("usr/sbin/lighttpd"),
             Self::OidcProvider => {
                 existing(node_modules().join("oidc-provider"))?;
                 node()
@@ -66,22 +71,14 @@ impl Program {
                 node()
             }
             Self::Curl => on_path("curl"),
-            Self::Requests => {
-                let python = on_path("python3")?;
-                let asked = Command::new(&python)
-                    .args(["-c", "import requests"])
-                    .env("PYTHONPATH", python_path())
-                    .stderr(Stdio::null())
-                    .status();
-                asked.is_ok_and(|status| status.success()).then_some(python)
-            }
+            Self::Requests => python_with("requests", &python_path()),
+            Self::OauthLib => python_with("oauthlib.oauth1, cryptography.hazmat", &python_packages()),
             Self::HttpMessageSignatures => {
                 existing(node_modules().join("http-message-signatures"))?;
                 node()
             }
             Self::Verifiers => {
-                existing(services().join("python/installed.txt"))?;
-                existing(services().join("python/bin/python"))
+                python_with("mohawk, requests_http_signature, standardwebhooks", &python_packages())
             }
             Self::Minisign => installed("usr/bin/minisign"),
             // A runtime alone does not run a source file.
@@ -93,10 +90,12 @@ impl Program {
         match self {
             Self::Nginx => "nginx",
             Self::Apache => "Apache httpd with mod_auth_openidc",
+            Self::Lighttpd => "lighttpd",
             Self::OidcProvider => "Node.js or its package oidc-provider",
             Self::WebSockets => "Node.js or its package ws",
             Self::Curl => "curl",
             Self::Requests => "Python or its package requests",
+            Self::OauthLib => "Python or its package oauthlib",
             Self::HttpMessageSignatures => "Node.js or its package http-message-signatures",
             Self::Verifiers => "Python or one of its packages that verify signatures",
             Self::Minisign => "minisign",
@@ -125,6 +124,22 @@ pub fn installed(path: &str) -> Option<PathBuf> {
 pub fn python_path() -> String {
     let packages = "usr/lib/python3/dist-packages";
     format!("{}:/{packages}", services().join("debian").join(packages).display())
+}
+
+/// Where the packages of `tests/services/requirements.txt` are, as `PYTHONPATH`.
+pub fn python_packages() -> String {
+    services().join("python").display().to_string()
+}
+
+/// Python, if it can import these.
+fn python_with(modules: &str, path: &str) -> Option<PathBuf> {
+    let python = on_path("python3")?;
+    let asked = Command::new(&python)
+        .args(["-c", &format!("import {modules}")])
+        .env("PYTHONPATH", path)
+        .stderr(Stdio::null())
+        .status();
+    asked.is_ok_and(|status| status.success()).then_some(python)
 }
 
 /// What the dynamic linker needs as `LD_LIBRARY_PATH` to find the libraries of unpacked packages.

@@ -57,7 +57,7 @@ impl Verifier {
             config["algorithm"] = rules.algorithm.into();
         } else {
             command = Command::new(Program::Verifiers.path()?);
-            command.arg("-B").arg(services.join("verify.py"));
+            command.arg("-B").arg(services.join("verify.py")).env("PYTHONPATH", program::python_packages());
             config["with"] = library.name().into();
             config["algorithm"] = class(rules.algorithm);
         }

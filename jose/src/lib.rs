@@ -36,15 +36,14 @@ mod header;
 mod jwks;
 mod key;
 mod pem;
-mod period;
 mod token;
 
 pub use algorithm::Algorithm;
 pub use assertion::ASSERTION_LIFETIME;
 pub use certificate::Chain;
 pub use claims::{Audience, ClaimsConfig};
+pub use countersign::Period;
 pub use header::{HeaderConfig, Kid};
 pub use jwks::{Jwks, PublicJwk};
 pub use key::{Encoding, JwkKey, KeyConfig, KeystoreKey, PemKey, SecretKey, SigningKey};
-pub use period::Period;
 pub use token::{Token, TokenSigner};

@@ -9,7 +9,7 @@ use crate::claims::{Claims, ClaimsConfig, Moment};
 use crate::header::HeaderConfig;
 use crate::jwks::Jwks;
 use crate::key::SigningKey;
-use crate::period::Period;
+use countersign::Period;
 
 /// Makes signed tokens (JWT in JWS compact form, RFC 7519 and RFC 7515 §7.1), all of one shape and with one key.
 ///

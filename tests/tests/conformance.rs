@@ -10,19 +10,6 @@ use countersign_tests::folder::Folder;
 use countersign_tests::keys;
 use serde_json::{Value, json};
 
-const BUILT_IN: [&str; 10] = [
-    "api-key",
-    "aws-sigv4",
-    "basic",
-    "bearer",
-    "digest",
-    "hmac",
-    "http-signature",
-    "jwt-bearer",
-    "oauth1",
-    "oauth2",
-];
-
 /// The issuer's answers in `tests/conformance`, for a type that the usual ones do not suit.
 fn script(config: &str) -> Option<PathBuf> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance").join(format!("{config}.json"));
@@ -95,7 +82,7 @@ fn example(file: &str) -> PathBuf {
 }
 
 fn built_in_passes(name: &str) {
-    assert!(BUILT_IN.contains(&name));
+    assert!(built::BUILT_IN.contains(&name));
     passes(&built::plugin(&format!("countersign-{name}")), &[name]);
 }
 
@@ -135,6 +122,11 @@ fn http_signature_passes_as_a_library() {
 }
 
 #[test]
+fn command_passes_as_a_library() {
+    built_in_passes("command");
+}
+
+#[test]
 fn jwt_bearer_passes_as_a_library() {
     built_in_passes("jwt-bearer");
 }
@@ -147,6 +139,11 @@ fn oauth1_passes_as_a_library() {
 #[test]
 fn oauth2_passes_as_a_library() {
     built_in_passes("oauth2");
+}
+
+#[test]
+fn session_passes_as_a_library() {
+    built_in_passes("session");
 }
 
 #[test]
@@ -172,7 +169,7 @@ fn the_example_in_c_passes() {
 
 #[test]
 fn the_built_in_types_pass_as_a_program() {
-    passes(&built::executable("countersign-fixture-over-stdio"), &BUILT_IN);
+    passes(&built::executable("countersign-fixture-over-stdio"), &built::BUILT_IN);
 }
 
 #[test]

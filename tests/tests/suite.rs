@@ -17,26 +17,13 @@ use countersign_tests::keys;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
-const TYPES: [&str; 10] = [
-    "api-key",
-    "aws-sigv4",
-    "basic",
-    "bearer",
-    "digest",
-    "hmac",
-    "http-signature",
-    "jwt-bearer",
-    "oauth1",
-    "oauth2",
-];
-
 /// The types linked in, and the same types from plugin files alone.
 fn homes() -> &'static [(&'static str, Registry); 4] {
     static HOMES: OnceLock<[(&str, Registry); 4]> = OnceLock::new();
     HOMES.get_or_init(|| {
         countersign::silence_profile_panics();
         built::be_host_of_workers();
-        let packages = TYPES.map(|name| format!("countersign-{name}"));
+        let packages = built::BUILT_IN.map(|name| format!("countersign-{name}"));
         let libraries = Folder::new().with_plugins(&packages.each_ref().map(String::as_str));
         let programs = Folder::new().with_executable(&built::executable("countersign-fixture-over-stdio"));
         [
@@ -71,12 +58,12 @@ fn placed(credential: &Credential) -> Vec<(&'static str, &str, &str)> {
 #[test]
 fn the_types_are_the_same_and_come_from_where_they_should() {
     let [(_, linked), plugins @ ..] = homes();
-    assert_eq!(linked.names().collect::<Vec<_>>(), TYPES);
-    for name in TYPES {
+    assert_eq!(linked.names().collect::<Vec<_>>(), built::BUILT_IN);
+    for name in built::BUILT_IN {
         assert_eq!(linked.home(name), Some(Home::BuiltIn));
         let manifest = linked.manifest(name).unwrap();
         for (home, plugins) in plugins {
-            assert_eq!(plugins.names().collect::<Vec<_>>(), TYPES, "{home}");
+            assert_eq!(plugins.names().collect::<Vec<_>>(), built::BUILT_IN, "{home}");
             assert_eq!(Some(manifest), plugins.manifest(name), "{name} {home}");
             assert!(matches!(plugins.home(name), Some(Home::Plugin(_))), "{name} {home}");
         }
@@ -231,6 +218,39 @@ fn digest_challenges_are_answered_and_counted() {
 }
 
 #[test]
+fn a_login_that_is_described_is_made_and_prolonged() {
+    in_each_home(|create| {
+        let settings = json!({
+            "variables": { "password": "p{{w" },
+            "login": { "url": "https://api.example/login", "json": { "user": "{{ caller.user }}", "password": "{{ variables.password }}" } },
+            "refresh": { "url": "https://api.example/refresh", "form": { "with": "{{ answer.refresh }}" } },
+            "answer": { "token": { "jmespath": "data.tokens[0]" }, "refresh": { "cookie": "R" } },
+            "headers": { "X-Session": "{{ answer.token }}" },
+            "expires_in": { "json": "/data/minutes", "unit": "minutes" },
+        });
+        let session = create("session", settings).unwrap();
+        let answer = |token: &str| {
+            Answer::json(200, json!({ "data": { "tokens": [token], "minutes": 15 } }))
+                .header("Set-Cookie", &format!("R=after-{token}; HttpOnly"))
+        };
+        let mut host = ScriptedHost::new().caller("user", "ada").answer(answer("t-1"));
+        let first = host.acquire(&*session).unwrap();
+        assert!(
+            shown(&host.sent()[0]).ends_with(r#"{"password":"p{{w","user":"ada"}"#),
+            "{}",
+            shown(&host.sent()[0])
+        );
+        assert_eq!(placed(&first), [("header", "x-session", "t-1")]);
+        assert_eq!(first.lifetime(), Lifetime::For(Duration::from_secs(900)));
+        let mut host = ScriptedHost::new().caller("user", "ada").answer(answer("t-2"));
+        host = host.previous(first.renewal().unwrap().clone());
+        let second = host.acquire(&*session).unwrap();
+        assert!(shown(&host.sent()[0]).ends_with("with=after-t-1"));
+        assert_eq!(placed(&second), [("header", "x-session", "t-2")]);
+    });
+}
+
+#[test]
 fn requests_are_signed_with_oauth_1() {
     in_each_home(|create| {
         let secrets =
@@ -246,66 +266,22 @@ fn requests_are_signed_with_oauth_1() {
 }
 
 #[test]
-fn requests_are_signed_as_the_settings_say() {
+fn a_program_prints_a_credential() {
     in_each_home(|create| {
-        let settings = json!({
-            "secret": "8f742231b10e8888abcd99yyyzzz85a5", "sign": "v0:{{ timestamp }}:{{ body }}",
-            "headers": { "X-Slack-Signature": "v0={{ signature | hex }}", "X-User": "{{ caller.user }}" },
-            "query_parameters": { "n": "{{ nonce }}" },
-        });
-        let hmac = create("hmac", settings).unwrap();
-        assert!(hmac.inputs().reads_body() && hmac.inputs().reads_caller("user"));
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_531_420_618);
-        let mut host = ScriptedHost::new().at(now).caller("user", "ada");
-        let credential = host.acquire(&*hmac).unwrap();
-        let body = b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
-        let request = RequestHead::new("POST", "https", "a.example", "/").with_body(Some(body));
-        let edits = host.sign(&*hmac, credential, &request).unwrap();
-        let [("query", n, nonce), ("header", user, ada), ("header", name, signature)] = &edits[..] else {
-            panic!("{edits:?}")
-        };
-        assert_eq!((n.as_str(), nonce.len(), user.as_str(), ada.as_str()), ("n", 32, "x-user", "ada"));
-        // The example of Slack's documentation.
-        let expected = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
-        assert_eq!((name.as_str(), signature.as_str()), ("x-slack-signature", expected));
+        let settings = json!({ "command": ["mint", "{{ caller.user }}"], "environment": { "A": "b" } });
+        let command = create("command", settings).unwrap();
+        let printed = r#"{"token":"t","cookies":{"c":"d"},"expires_in":60}"#;
+        let mut host = ScriptedHost::new().caller("user", "ada").program(0, printed);
+        let credential = host.acquire(&*command).unwrap();
+        assert_eq!(placed(&credential), [("cookie", "c", "d"), ("header", "authorization", "Bearer t")]);
+        assert_eq!(credential.lifetime(), Lifetime::For(Duration::from_secs(60)));
+        let ran = &host.ran()[0];
+        assert_eq!((ran.program.as_str(), &ran.arguments[..]), ("mint", &["ada".to_owned()][..]));
+        assert!(ran.keeps_errors && ran.environment[0].name == "A");
+        let mut host = ScriptedHost::new().caller("user", "ada").failing_program(Some(2), "no ada here\n");
+        let error = host.acquire(&*command).unwrap_err();
+        assert!(error.message().ends_with("exit status 2; it says: \"no … here\""), "{error}");
     });
-}
-
-#[test]
-fn requests_are_signed_as_rfc_9421_says() {
-    // RFC 9421 §B.1.4, a key that is printed there.
-    let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF\n-----END PRIVATE KEY-----\n";
-    in_each_home(|create| {
-        let settings = json!({
-            "key": key, "key_id": "test-key-ed25519", "label": "sig-b26",
-            "components": ["date", "@method", "@path", "@authority", "content-type", "content-length"],
-            "optional_components": [],
-        });
-        let profile = create("http-signature", settings).unwrap();
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_618_884_473);
-        let mut host = ScriptedHost::new().at(now);
-        let credential = host.acquire(&*profile).unwrap();
-        let headers = [
-            HeaderView::new("date", b"Tue, 20 Apr 2021 02:07:55 GMT"),
-            HeaderView::new("content-type", b"application/json"),
-        ];
-        let request = RequestHead::new("POST", "https", "example.com", "/foo")
-            .with_query(Some("param=Value&Pet=dog"))
-            .with_headers(&headers)
-            .with_body(Some(b"{\"hello\": \"world\"}"));
-        let edits = host.sign(&*profile, credential, &request).unwrap();
-        // §B.2.6.
-        let expected = "sig-b26=:wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==:";
-        assert_eq!(edits[1].2, expected);
-        let published = profile.public_keys().unwrap();
-        assert_eq!((published.len(), &published[0]["kid"]), (1, &json!("test-key-ed25519")));
-        let error = host.sign(&*profile, host_credential(&*profile), &request.with_headers(&[])).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config, "no date, no signature: {error}");
-    });
-}
-
-fn host_credential(profile: &dyn Profile) -> Credential {
-    ScriptedHost::new().acquire(profile).unwrap()
 }
 
 /// A request in full, secrets included, to be compared.
@@ -430,6 +406,18 @@ fn wrong_settings_are_named_in_the_same_words() {
         ("http-signature", json!({ "key": keys::ed25519().private, "algorithm": "rsa-pss-sha512" })),
         ("http-signature", json!({ "key": keys::ed25519().private, "components": ["@canary"] })),
         ("oauth2", json!({ "client_id": "x", "client_secret": "canary" })),
+        ("session", json!({ "answer": { "token": "/t" } })),
+        (
+            "session",
+            json!({ "login": { "url": "https://a.example", "json": "{{ canary" }, "answer": { "token": "/t" } }),
+        ),
+        ("session", json!({ "login": { "url": "http://a.example" }, "answer": { "token": "/t" } })),
+        (
+            "session",
+            json!({ "login": { "url": "https://a.example" }, "answer": { "token": { "jmespath": "canary[" } } }),
+        ),
+        ("command", json!({ "command": [] })),
+        ("command", json!({ "command": ["mint", "{{ canary"] })),
         (
             "oauth2",
             json!({ "token_url": "http://login.example", "client_id": "x", "client_secret": "canary" }),

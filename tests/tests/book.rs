@@ -146,8 +146,9 @@ fn accept(text: &str, registry: &Registry) -> Result<(), Findings> {
     }
     let document = Document::parse(&folder.path().join("countersign.toml"), text)?;
     let config = document.resolve(registry)?;
+    // A text that is base64, too.
     let sources = Sources::with_environment(|name| {
-        Some(OsString::from(if name == "KEYSTORE_PASSWORD" { "changeit" } else { "throw-away" }))
+        Some(OsString::from(if name == "KEYSTORE_PASSWORD" { "changeit" } else { "throwAway123" }))
     });
     for profile in &config.profiles {
         let resolved = profile.settings.resolve(&sources)?;

@@ -447,6 +447,20 @@ fn wrong_settings_are_named_in_the_same_words() {
         ("oauth1", json!({ "consumer_key": "c", "token": "canary" })),
         ("oauth1", json!({ "consumer_key": "c", "signature_method": "RSA-SHA1", "key": "canary" })),
         ("oauth1", json!({ "consumer_key": "c", "consumer_secret": "canary", "realm": "\"canary" })),
+        ("hmac", json!({ "secret": "canary" })),
+        (
+            "hmac",
+            json!({ "secret": "s", "sign": "{{ canary }}", "headers": { "X": "{{ signature | hex }}" } }),
+        ),
+        ("hmac", json!({ "secret": "s", "sign": "canary", "headers": { "X": "canary" } })),
+        (
+            "hmac",
+            json!({ "secret": "canary!", "secret_encoding": "hex", "sign": "s", "headers": { "X": "{{ signature | hex }}" } }),
+        ),
+        ("http-signature", json!({ "key": "canary" })),
+        ("http-signature", json!({ "key": { "secret": "canary" } })),
+        ("http-signature", json!({ "key": keys::ed25519().private, "algorithm": "rsa-pss-sha512" })),
+        ("http-signature", json!({ "key": keys::ed25519().private, "components": ["@canary"] })),
         ("oauth2", json!({ "client_id": "x", "client_secret": "canary" })),
         ("session", json!({ "answer": { "token": "/t" } })),
         (

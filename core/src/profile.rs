@@ -16,7 +16,7 @@ use crate::{Context, Credential, Edits, Error, Inputs, RequestHead, SignContext}
 /// * [`acquire`](AuthProfile::acquire) is called once per instance and inputs, however many requests wait. It says
 ///   how long the credential lives and never guesses. Dropped, it leaves nothing behind.
 /// * [`sign`](AuthProfile::sign) is called for each request, on the caller's thread, and only for credentials made by
-///   [`Credential::signing`]. It is pure.
+///   [`Credential::signing`]. It is pure, but that it may count, where a scheme counts requests.
 /// * No error message and no log holds a secret.
 ///
 /// # Example

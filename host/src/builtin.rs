@@ -5,6 +5,8 @@ use countersign_aws_sigv4 as _;
 use countersign_basic as _;
 use countersign_bearer as _;
 use countersign_command as _;
+use countersign_digest as _;
 use countersign_jwt_bearer as _;
+use countersign_oauth1 as _;
 use countersign_oauth2 as _;
 use countersign_session as _;

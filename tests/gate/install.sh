@@ -61,9 +61,12 @@ have_files() {
 
 install_servers() {
     local nginx=/usr/sbin/nginx httpd=/usr/sbin/apache2 openidc=/usr/lib/apache2/modules/mod_auth_openidc.so
+    local lighttpd=/usr/sbin/lighttpd
     have_files "$nginx" || unpacked_packages nginx
     have_files "$httpd" "$openidc" || unpacked_packages apache2-bin libapache2-mod-auth-openidc
-    have_files "$nginx" "$httpd" "$openidc" || cannot "nginx or Apache httpd is still missing after unpacking"
+    have_files "$lighttpd" || unpacked_packages lighttpd
+    have_files "$nginx" "$httpd" "$openidc" "$lighttpd" ||
+        cannot "nginx, Apache httpd or lighttpd is still missing after unpacking"
 }
 
 # Servers that give a session for a login.
@@ -93,6 +96,24 @@ install_clients() {
 has_python_packages() {
     local packages=/usr/lib/python3/dist-packages
     PYTHONPATH=$services/debian$packages:$packages python3 -c "import $1" 2>/dev/null
+}
+
+# Python's packages for the services that run on it, into $services/python.
+install_python_packages() {
+    local lock=tests/services/requirements.txt debian=$services/debian/usr/lib/python3/dist-packages
+    cmp -s "$lock" "$services/python/installed.txt" && return
+    # Debian's Python comes without pip.
+    local path=
+    if ! python3 -m pip --version >/dev/null 2>&1; then
+        [[ -e $debian/pip/__main__.py ]] || unpacked_packages python3-pip python3-setuptools python3-wheel
+        path=$debian
+    fi
+    echo "installing from PyPI: $(sed -n 's/^\([^#=]*\)==.*/\1/p' "$lock" | paste -sd ' ')"
+    rm -rf "$services/python"
+    PYTHONPATH=$path python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps \
+        --only-binary :all: --target "$services/python" --requirement "$lock" ||
+        cannot "pip could not install the packages of $lock: the words above tell why"
+    cp "$lock" "$services/python/installed.txt"
 }
 
 # The oldest Node.js that oidc-provider runs on.

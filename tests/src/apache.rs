@@ -1,9 +1,12 @@
-//! Apache httpd as an API behind Basic authentication, or behind JWTs that `mod_auth_openidc` verifies.
+//! Apache httpd as an API behind Basic or Digest authentication, or behind JWTs that `mod_auth_openidc` verifies.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use md5::Digest as _;
+
+use crate::lighttpd::hex;
 use crate::nginx::sha1;
 use crate::program::{self, Program};
 use crate::service::Service;
@@ -17,6 +20,17 @@ pub enum Guard {
         user: String,
         /// Password.
         password: String,
+    },
+    /// The `Authorization: Digest` of this user with MD5 (RFC 7616).
+    Digest {
+        /// User name.
+        user: String,
+        /// The realm, `AuthName`.
+        realm: String,
+        /// Password.
+        password: String,
+        /// Further directives of `mod_auth_digest`, one a line.
+        more: String,
     },
     /// A signed, unexpired JWT as bearer token (RFC 6750), from this issuer and for this audience.
     Jwt {
@@ -67,6 +81,11 @@ impl Apache {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        (std::net::Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
     /// What it complained of, to put into a failing test's words.
     pub fn errors(&self) -> String {
         self.service.output()
@@ -80,6 +99,7 @@ const MODULES: &[&str] = &[
     "authz_core",
     "authz_user",
     "auth_basic",
+    "auth_digest",
     "auth_openidc",
     "alias",
     "dir",
@@ -138,6 +158,16 @@ Header always set Echo-Uri expr=%{{THE_REQUEST}}
                 std::fs::write(&file, format!("{user}:{}\n", sha1(password))).unwrap();
                 format!(
                     "AuthType Basic\nAuthName countersign\nAuthUserFile {}\nRequire valid-user",
+                    file.display()
+                )
+            }
+            Guard::Digest { user, realm, password, more } => {
+                let file = folder.join(format!("users_{place}"));
+                let key = hex(&md5::Md5::digest(format!("{user}:{realm}:{password}")));
+                std::fs::write(&file, format!("{user}:{realm}:{key}\n")).unwrap();
+                let name = realm.replace('\\', "\\\\").replace('"', "\\\"");
+                format!(
+                    "AuthType Digest\nAuthName \"{name}\"\nAuthDigestProvider file\nAuthUserFile {}\n{more}\nRequire valid-user",
                     file.display()
                 )
             }

@@ -7,13 +7,15 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The packages that are built as plugin files, and the features that make them ones.
-const PLUGINS: [(&str, &[&str]); 13] = [
+const PLUGINS: [(&str, &[&str]); 15] = [
     ("countersign-api-key", &["--features", "plugin"]),
     ("countersign-aws-sigv4", &["--features", "plugin"]),
     ("countersign-basic", &["--features", "plugin"]),
     ("countersign-bearer", &["--features", "plugin"]),
     ("countersign-command", &["--features", "plugin"]),
+    ("countersign-digest", &["--features", "plugin"]),
     ("countersign-jwt-bearer", &["--features", "plugin"]),
+    ("countersign-oauth1", &["--features", "plugin"]),
     ("countersign-oauth2", &["--features", "plugin"]),
     ("countersign-session", &["--features", "plugin"]),
     ("acme-hmac", &[]),

@@ -10,6 +10,8 @@ pub enum Program {
     Nginx,
     /// Apache httpd with `mod_auth_openidc`.
     Apache,
+    /// lighttpd.
+    Lighttpd,
     /// Node.js with the npm package `oidc-provider`.
     OidcProvider,
     /// Node.js with the npm package `ws`.
@@ -22,6 +24,8 @@ pub enum Program {
     Requests,
     /// Python with Django REST framework and Simple JWT; it needs [`python_path`].
     SimpleJwt,
+    /// Python with oauthlib; it needs [`python_packages`].
+    OauthLib,
     /// minisign.
     Minisign,
     /// Java, of which `tests/run` installs none: it is big.
@@ -57,6 +61,7 @@ impl Program {
                 installed("usr/lib/apache2/modules/mod_auth_openidc.so")?;
                 installed("usr/sbin/apache2")
             }
+            Self::Lighttpd => installed("usr/sbin/lighttpd"),
             Self::OidcProvider => {
                 existing(node_modules().join("oidc-provider"))?;
                 node()
@@ -67,8 +72,9 @@ impl Program {
             }
             Self::Curl => on_path("curl"),
             Self::QBittorrent => installed("usr/bin/qbittorrent-nox"),
-            Self::Requests => python_with("requests"),
-            Self::SimpleJwt => python_with("rest_framework, rest_framework_simplejwt"),
+            Self::Requests => python_with("requests", &python_path()),
+            Self::OauthLib => python_with("oauthlib.oauth1, cryptography.hazmat", &python_packages()),
+            Self::SimpleJwt => python_with("rest_framework, rest_framework_simplejwt", &python_path()),
             Self::Minisign => installed("usr/bin/minisign"),
             // A runtime alone does not run a source file.
             Self::Java => on_path("javac").and(on_path("java")),
@@ -79,12 +85,14 @@ impl Program {
         match self {
             Self::Nginx => "nginx",
             Self::Apache => "Apache httpd with mod_auth_openidc",
+            Self::Lighttpd => "lighttpd",
             Self::OidcProvider => "Node.js or its package oidc-provider",
             Self::WebSockets => "Node.js or its package ws",
             Self::Curl => "curl",
             Self::QBittorrent => "qBittorrent",
             Self::Requests => "Python or its package requests",
             Self::SimpleJwt => "Python or its packages Django REST framework and Simple JWT",
+            Self::OauthLib => "Python or its package oauthlib",
             Self::Minisign => "minisign",
             Self::Java => "a JDK",
         }
@@ -113,6 +121,22 @@ pub fn python_path() -> String {
     format!("{}:/{packages}", services().join("debian").join(packages).display())
 }
 
+/// Where the packages of `tests/services/requirements.txt` are, as `PYTHONPATH`.
+pub fn python_packages() -> String {
+    services().join("python").display().to_string()
+}
+
+/// Python, if it can import these.
+fn python_with(modules: &str, path: &str) -> Option<PathBuf> {
+    let python = on_path("python3")?;
+    let asked = Command::new(&python)
+        .args(["-c", &format!("import {modules}")])
+        .env("PYTHONPATH", path)
+        .stderr(Stdio::null())
+        .status();
+    asked.is_ok_and(|status| status.success()).then_some(python)
+}
+
 /// What the dynamic linker needs as `LD_LIBRARY_PATH` to find the libraries of unpacked packages.
 pub fn library_path() -> String {
     let lib = services().join("debian/usr/lib");
@@ -123,16 +147,6 @@ pub fn library_path() -> String {
         .filter(|path| path.ends_with("-linux-gnu"))
         .collect::<Vec<_>>()
         .join(":")
-}
-
-fn python_with(modules: &str) -> Option<PathBuf> {
-    let python = on_path("python3")?;
-    let asked = Command::new(&python)
-        .args(["-c", &format!("import {modules}")])
-        .env("PYTHONPATH", python_path())
-        .stderr(Stdio::null())
-        .status();
-    asked.is_ok_and(|status| status.success()).then_some(python)
 }
 
 fn node() -> Option<PathBuf> {

@@ -10,8 +10,24 @@ use countersign_tests::folder::Folder;
 use countersign_tests::keys;
 use serde_json::{Value, json};
 
-const BUILT_IN: [&str; 8] =
-    ["api-key", "aws-sigv4", "basic", "bearer", "command", "jwt-bearer", "oauth2", "session"];
+const BUILT_IN: [&str; 10] = [
+    "api-key",
+    "aws-sigv4",
+    "basic",
+    "bearer",
+    "command",
+    "digest",
+    "jwt-bearer",
+    "oauth1",
+    "oauth2",
+    "session",
+];
+
+/// The issuer's answers in `tests/conformance`, for a type that the usual ones do not suit.
+fn script(config: &str) -> Option<PathBuf> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance").join(format!("{config}.json"));
+    file.exists().then_some(file)
+}
 
 /// A folder with configurations of `tests/conformance` as one, and with the key that some of them name.
 fn folder(configs: &[&str]) -> Folder {
@@ -47,7 +63,12 @@ fn test(folder: &Folder, file: &Path, more: &[&str]) -> (i32, Value) {
 
 /// Runs the suite on a file that keeps to everything.
 fn passes(file: &Path, configs: &[&str]) {
-    let (code, report) = test(&folder(configs), file, &[]);
+    let script = match configs {
+        [config] => script(config),
+        _ => None,
+    };
+    let more = script.as_ref().map(|script| ["--script", script.to_str().unwrap()]);
+    let (code, report) = test(&folder(configs), file, more.as_ref().map_or(&[], |more| more.as_slice()));
     let homes = report["homes"].as_array().unwrap();
     let words = failures(&report).join("\n");
     assert_eq!((code, words.as_str()), (0, ""), "{}", file.display());
@@ -104,8 +125,18 @@ fn command_passes_as_a_library() {
 }
 
 #[test]
+fn digest_passes_as_a_library() {
+    built_in_passes("digest");
+}
+
+#[test]
 fn jwt_bearer_passes_as_a_library() {
     built_in_passes("jwt-bearer");
+}
+
+#[test]
+fn oauth1_passes_as_a_library() {
+    built_in_passes("oauth1");
 }
 
 #[test]

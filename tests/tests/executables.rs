@@ -296,7 +296,18 @@ fn a_program_in_rust_speaks_for_all_its_types_and_tells_its_log() {
         .collect();
     assert_eq!(
         names,
-        ["api-key", "aws-sigv4", "basic", "bearer", "command", "jwt-bearer", "oauth2", "session"]
+        [
+            "api-key",
+            "aws-sigv4",
+            "basic",
+            "bearer",
+            "command",
+            "digest",
+            "jwt-bearer",
+            "oauth1",
+            "oauth2",
+            "session"
+        ]
     );
     talk.say(&create(2, 1, "basic", &json!({ "username": "Aladdin", "password": "open sesame" })));
     assert_eq!(talk.hear()["created"]["id"], 2);

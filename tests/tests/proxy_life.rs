@@ -337,11 +337,14 @@ fn asked_to_end_under_load_it_cuts_nobody_off() {
         let mut outcome = load.finish();
         assert!(outcome.statuses.is_empty() && outcome.astray.is_empty(), "{habit:?}: {outcome:?}");
         assert!(outcome.broken.remove("connection refused") > Some(0), "{habit:?}: {outcome:?}");
-        reset += outcome.broken.remove("connection reset").unwrap_or(0);
+        // What a client hears of that depends on what it is about to do.
+        for words in ["connection reset", "not connected"] {
+            reset += outcome.broken.remove(words).unwrap_or(0);
+        }
         assert!(outcome.broken.is_empty(), "{habit:?}: {outcome:?}");
     }
     // Who comes in the very moment in which the socket is closed is reset by the system; that is a matter of microseconds.
-    assert!(reset <= 2, "{reset} were in the queue and were not let in");
+    assert!(reset <= 4, "{reset} were in the queue and were not let in");
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use countersign::testing::{Answer, ScriptedHost};
-use countersign::{Credential, Error, ErrorKind, HttpRequest, Lifetime, Profile, RequestHead};
+use countersign::{
+    Challenge, Credential, Error, ErrorKind, HttpRequest, Lifetime, Profile, RequestHead, SignContext,
+};
 use countersign_host::plugin::{FolderSettings, Isolation, PluginSettings, load_folder};
 use countersign_host::registry::{Home, Registry};
 use countersign_tests::built;
@@ -14,8 +16,18 @@ use countersign_tests::keys;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
-const TYPES: [&str; 8] =
-    ["api-key", "aws-sigv4", "basic", "bearer", "command", "jwt-bearer", "oauth2", "session"];
+const TYPES: [&str; 10] = [
+    "api-key",
+    "aws-sigv4",
+    "basic",
+    "bearer",
+    "command",
+    "digest",
+    "jwt-bearer",
+    "oauth1",
+    "oauth2",
+    "session",
+];
 
 /// The types linked in, and the same types from plugin files alone.
 fn homes() -> &'static [(&'static str, Registry); 4] {
@@ -221,6 +233,36 @@ fn a_login_that_is_described_is_made_and_prolonged() {
 }
 
 #[test]
+fn digest_challenges_are_answered_and_counted() {
+    in_each_home(|create| {
+        let digest = create("digest", json!({ "username": "Mufasa", "password": "CircleOfLife" })).unwrap();
+        let challenge = |field: &str| Challenge {
+            status: 401,
+            headers: vec![("www-authenticate".to_owned(), field.to_owned())],
+        };
+        let target = || "http://www.nowhere.org".parse().unwrap();
+        // RFC 2069 §2.4 with its erratum 749.
+        let old = r#"Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093""#;
+        let mut host = ScriptedHost::new().target(target()).challenge(challenge(old));
+        let credential = host.acquire(&*digest).unwrap();
+        let request = RequestHead::new("GET", "http", "www.nowhere.org", "/dir/index.html");
+        let edits = host.sign(&*digest, credential, &request).unwrap();
+        assert!(edits[0].2.ends_with("response=\"1949323746fe6a43ef61f9606e7febea\""), "{}", edits[0].2);
+
+        let counted = r#"Digest realm="r", nonce="n", qop="auth""#;
+        let credential =
+            ScriptedHost::new().target(target()).challenge(challenge(counted)).acquire(&*digest).unwrap();
+        let signer = digest.signer(credential).unwrap();
+        for count in 1..=3 {
+            let mut seen = String::new();
+            let cx = SignContext::at(host.now());
+            signer.sign(&request, &cx, &mut |_, _, value| seen = value.to_owned()).unwrap();
+            assert!(seen.contains(&format!("nc={count:08x}")), "{seen}");
+        }
+    });
+}
+
+#[test]
 fn a_program_prints_a_credential() {
     in_each_home(|create| {
         let settings = json!({ "command": ["mint", "{{ caller.user }}"], "environment": { "A": "b" } });
@@ -236,6 +278,21 @@ fn a_program_prints_a_credential() {
         let mut host = ScriptedHost::new().caller("user", "ada").failing_program(Some(2), "no ada here\n");
         let error = host.acquire(&*command).unwrap_err();
         assert!(error.message().ends_with("exit status 2; it says: \"no … here\""), "{error}");
+    });
+}
+
+#[test]
+fn requests_are_signed_with_oauth_1() {
+    in_each_home(|create| {
+        let secrets =
+            json!({ "consumer_key": "c", "consumer_secret": "a&b", "signature_method": "PLAINTEXT" });
+        let oauth1 = create("oauth1", secrets).unwrap();
+        let mut host = ScriptedHost::new();
+        let credential = host.acquire(&*oauth1).unwrap();
+        let request = RequestHead::new("GET", "https", "api.example", "/");
+        let edits = host.sign(&*oauth1, credential, &request).unwrap();
+        assert!(edits[0].2.contains("oauth_timestamp=\"1767225600\""), "{}", edits[0].2);
+        assert!(edits[0].2.ends_with("oauth_signature=\"a%2526b%26\""), "{}", edits[0].2);
     });
 }
 
@@ -340,6 +397,12 @@ fn wrong_settings_are_named_in_the_same_words() {
         ("jwt-bearer", json!({ "key": keys::rsa().private, "algorithm": "ES256" })),
         ("jwt-bearer", json!({ "key": keys::rsa().private, "algorithm": "none" })),
         ("jwt-bearer", json!({ "key": keys::p256().private, "claims": { "iss": "x" } })),
+        ("digest", json!({ "username": "", "password": "canary" })),
+        ("digest", json!({ "username": "u", "password": "canary", "challenge_path": "https://canary" })),
+        ("digest", json!({ "username": "u", "password": "canary", "algorithms": ["canary"] })),
+        ("oauth1", json!({ "consumer_key": "c", "token": "canary" })),
+        ("oauth1", json!({ "consumer_key": "c", "signature_method": "RSA-SHA1", "key": "canary" })),
+        ("oauth1", json!({ "consumer_key": "c", "consumer_secret": "canary", "realm": "\"canary" })),
         ("oauth2", json!({ "client_id": "x", "client_secret": "canary" })),
         ("session", json!({ "answer": { "token": "/t" } })),
         (

@@ -1,6 +1,7 @@
 //! Figures of plugins in processes of their own: `bench/run worker`.
 #![allow(dead_code)] // of files that are the other benchmark's, too
 
+mod beside;
 #[path = "../../src/hosts.rs"]
 mod hosts;
 #[path = "../../src/requests.rs"]
@@ -11,7 +12,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
 use countersign::protocol::{Event, Need, Resume, Start, Step};
-use countersign::{Credential, HttpResponse, Profile, RequestHead, Secret, SignContext, Signer};
+use countersign::{Credential, Error, HttpResponse, Profile, RequestHead, Secret, SignContext, Signer};
 use countersign_host::plugin::{
     FolderSettings, Isolation, Plugin, PluginSettings, be_worker_if_asked, load_folder,
 };
@@ -24,11 +25,16 @@ const STARTS: usize = 101;
 
 fn main() -> ExitCode {
     be_worker_if_asked();
-    let Some(plugin) = std::env::args_os().nth(1) else {
-        eprintln!("usage: countersign-bench-worker PLUGIN");
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let [plugin, harms @ ..] = arguments.as_slice() else {
+        eprintln!("usage: countersign-bench-worker PLUGIN [HARMFUL-PLUGIN]");
         return ExitCode::FAILURE;
     };
-    let plugin = Path::new(&plugin);
+    let plugin = Path::new(plugin);
+    if let [harms] = harms {
+        beside::measure(plugin, Path::new(harms));
+        return ExitCode::SUCCESS;
+    }
     println!("### Calls of a plugin in a process of its own\n");
     println!("| what | home | limit of p50 | p50 µs | p90 | p99 |\n|---|---|--:|--:|--:|--:|");
     for (home, isolation) in [("the host's process", Isolation::InProcess), ("its own", Isolation::Process)] {
@@ -78,9 +84,7 @@ fn process(plugin: &Plugin) {
     let answer = answer();
     let started: Vec<_> = (0..STARTS)
         .map(|_| {
-            let id = plugin.status().process.expect("it runs");
-            let process = i32::try_from(id).ok().and_then(Pid::from_raw).expect("it is a process");
-            kill_process(process, Signal::KILL).expect("it can be killed");
+            kill(plugin, Signal::KILL);
             while plugin.status().process.is_some() {
                 std::thread::yield_now();
             }
@@ -105,6 +109,12 @@ fn process(plugin: &Plugin) {
         field("RssAnon:"),
         field("VmRSS:")
     );
+}
+
+fn kill(plugin: &Plugin, signal: Signal) {
+    let id = plugin.status().process.expect("it runs");
+    let process = i32::try_from(id).ok().and_then(Pid::from_raw).expect("it is a process");
+    kill_process(process, signal).expect("a signal can be sent");
 }
 
 /// A token is a token: wherever it came from, it is placed by the same code. In turn, round by round.
@@ -138,17 +148,22 @@ fn create(plugin: &Plugin, type_name: &str, settings: Value) -> Box<dyn Profile>
     plugin.create(type_name, &settings).expect("the settings are right")
 }
 
-/// The whole conversation, as the host has it.
+/// The whole conversation, as the host has it, that a plugin in order has.
 fn acquire(profile: &dyn Profile, answer: &HttpResponse) -> Credential {
+    try_acquire(profile, answer).expect("the type takes what it is given")
+}
+
+fn try_acquire(profile: &dyn Profile, answer: &HttpResponse) -> Result<Credential, Error> {
     let now = SystemTime::UNIX_EPOCH;
     let (mut step, mut flow) = profile.start(Start::at(now));
     loop {
         match step {
-            Step::Done(credential) => return credential,
+            Step::Done(credential) => return Ok(credential),
+            Step::Failed(error) => return Err(error),
             Step::Need(Need::Http(_)) => {
                 step = flow.resume(Resume { now, event: Event::Http(answer.clone()) });
             }
-            _ => panic!("the type takes what the token endpoint gives"),
+            Step::Need(_) => panic!("the type needs nothing else"),
         }
     }
 }

@@ -158,7 +158,7 @@ impl Replica {
     fn place(&self, headers: &mut HeaderMap) -> Option<Generation> {
         match self {
             Self::Missing => None,
-            Self::Authorization(copy) => copy.place(headers),
+            Self::Authorization(copy) => copy.replace(headers),
             Self::Headers(copy) => copy.place(headers),
         }
     }
@@ -168,20 +168,30 @@ impl Own<HeaderValue> {
     #[inline(always)]
     fn place(&self, headers: &mut HeaderMap) -> Option<Generation> {
         // Appending costs less than inserting: there is no value before to be given back, as there hardly ever is.
-        match headers.try_append(&AUTHORIZATION, self.value.clone()) {
-            Ok(false) => {}
+        match headers.try_append(&AUTHORIZATION, self.copy()) {
+            Ok(false) => {
+                self.placements.bump();
+                Some(self.generation)
+            }
             Ok(true) => self.replace(headers),
-            Err(_) => return None,
+            Err(_) => None,
         }
-        self.placements.bump();
-        Some(self.generation)
+    }
+
+    // A function of its own, so that the clone is written where it is read: in line it is written in halves and moved whole, and the
+    // processor waits for the halves, a tenth of the time that all of this takes.
+    #[inline(never)]
+    fn copy(&self) -> HeaderValue {
+        self.value.clone()
     }
 
     /// The request had others: all of them go.
     #[cold]
     #[inline(never)]
-    fn replace(&self, headers: &mut HeaderMap) {
-        headers.insert(&AUTHORIZATION, self.value.clone());
+    fn replace(&self, headers: &mut HeaderMap) -> Option<Generation> {
+        headers.try_insert(&AUTHORIZATION, self.value.clone()).ok()?;
+        self.placements.bump();
+        Some(self.generation)
     }
 }
 

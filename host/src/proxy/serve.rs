@@ -215,6 +215,9 @@ impl Proxy {
     /// they had.
     pub async fn drain(&self, within: Duration) -> bool {
         self.state.draining.store(true, Ordering::Relaxed);
+        // Who still knocks is to be told by the system that nobody listens. Before the workers hear of it: between their last look
+        // into the queue and the end of the socket nobody is let in any more.
+        self.state.doors().replace(Vec::new());
         let mut waiting = Vec::with_capacity(self.workers.len());
         for worker in &self.workers {
             let (done, finished) = oneshot::channel();
@@ -222,8 +225,6 @@ impl Proxy {
                 waiting.push(finished);
             }
         }
-        // Who still knocks is to be told by the system that nobody listens.
-        self.state.doors().replace(Vec::new());
         let all = async {
             for finished in waiting {
                 let _ = finished.await;

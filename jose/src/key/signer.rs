@@ -1,7 +1,8 @@
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaEncoding, RsaKeyPair};
 use aws_lc_rs::{error::Unspecified, hmac};
-use countersign::Error;
+use countersign::{Error, Secret};
 
 use super::private::{Curve, PrivateKey};
 use crate::algorithm::{Algorithm, Need};
@@ -62,6 +63,13 @@ impl Signer {
             Self::Ed25519(pair) => copy(pair.try_sign(message)?.as_ref(), out),
             Self::Hmac(key) => copy(hmac::sign(key, message).as_ref(), out),
         }
+    }
+
+    /// PKCS#8 of an RSA key.
+    pub(super) fn expose_rsa(&self) -> Option<Secret<Vec<u8>>> {
+        let Self::Rsa(pair, _) = self else { return None };
+        let der: Pkcs8V1Der<'_> = pair.as_der().ok()?;
+        Some(Secret::new(der.as_ref().to_vec()))
     }
 
     /// The members of the public JWK; `None` for a shared secret.

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use countersign::Error;
+use countersign::{Error, Secret};
 
 use super::config::{JwkKey, KeyConfig, PemKey};
 use super::private::{Loaded, PrivateKey};
@@ -101,6 +101,13 @@ impl SigningKey {
             .ok_or_else(|| Error::internal("the signature does not fit the buffer"))?;
         self.signer.sign(message, out).map_err(|_| Error::internal("the key could not sign"))?;
         Ok(out)
+    }
+
+    /// The private key as PKCS#8 (RFC 5208), for a signature that JWS has no name for; `None` if it is none of RSA.
+    ///
+    /// Whoever calls it answers for where the key goes.
+    pub fn expose_rsa(&self) -> Option<Secret<Vec<u8>>> {
+        self.signer.expose_rsa()
     }
 
     /// The public half, to hand to those who verify (RFC 7517). Without a `kid` the key's thumbprint (RFC 7638) is it.

@@ -6,6 +6,8 @@ use countersign_basic as _;
 use countersign_bearer as _;
 use countersign_command as _;
 use countersign_digest as _;
+use countersign_hmac as _;
+use countersign_http_signature as _;
 use countersign_jwt_bearer as _;
 use countersign_oauth1 as _;
 use countersign_oauth2 as _;

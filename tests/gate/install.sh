@@ -135,7 +135,7 @@ install_node() {
 install_npm_packages() {
     local lock=tests/services/package-lock.json
     cmp -s "$lock" "$services/npm/installed.json" && return
-    echo "installing from npm: oidc-provider, ws"
+    echo "installing from npm: http-message-signatures, oidc-provider, ws"
     rm -rf "$services/npm"
     mkdir -p "$services/npm"
     cp tests/services/package.json "$lock" "$services/npm/"

@@ -1,7 +1,7 @@
 //! The servers that Countersign's end-to-end tests run against.
 //!
 //! Here live: real ones, started on free ports of 127.0.0.1 in folders of their own and ended with the test
-//! ([`nginx`], [`apache`], [`lighttpd`], [`front`], [`oidc_provider`], [`oauthlib`], [`qbittorrent`], [`simple_jwt`]); our own ones, which misbehave on demand or verify strictly
+//! ([`nginx`], [`apache`], [`lighttpd`], [`front`], [`oidc_provider`], [`oauthlib`], [`verifier`], [`qbittorrent`], [`simple_jwt`]); our own ones, which misbehave on demand or verify strictly
 //! ([`fault`], [`jwt_api`], [`upstream`]), do what a test writes out ([`raw`]), keep book ([`ledger`]) or what passes ([`relay`]), a client that
 //! is as free ([`client`]), and clients that call without a pause ([`load`]); throw-away keys and certificates ([`keys`], [`tls`]); the secret that must not be seen ([`canary`]); a
 //! configuration's folder and its host ([`folder`]), plugin files and the program ([`built`]), and the program as it
@@ -36,3 +36,4 @@ pub mod service;
 pub mod simple_jwt;
 pub mod tls;
 pub mod upstream;
+pub mod verifier;

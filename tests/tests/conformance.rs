@@ -10,19 +10,6 @@ use countersign_tests::folder::Folder;
 use countersign_tests::keys;
 use serde_json::{Value, json};
 
-const BUILT_IN: [&str; 10] = [
-    "api-key",
-    "aws-sigv4",
-    "basic",
-    "bearer",
-    "command",
-    "digest",
-    "jwt-bearer",
-    "oauth1",
-    "oauth2",
-    "session",
-];
-
 /// The issuer's answers in `tests/conformance`, for a type that the usual ones do not suit.
 fn script(config: &str) -> Option<PathBuf> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance").join(format!("{config}.json"));
@@ -95,7 +82,7 @@ fn example(file: &str) -> PathBuf {
 }
 
 fn built_in_passes(name: &str) {
-    assert!(BUILT_IN.contains(&name));
+    assert!(built::BUILT_IN.contains(&name));
     passes(&built::plugin(&format!("countersign-{name}")), &[name]);
 }
 
@@ -120,13 +107,23 @@ fn bearer_passes_as_a_library() {
 }
 
 #[test]
-fn command_passes_as_a_library() {
-    built_in_passes("command");
+fn digest_passes_as_a_library() {
+    built_in_passes("digest");
 }
 
 #[test]
-fn digest_passes_as_a_library() {
-    built_in_passes("digest");
+fn hmac_passes_as_a_library() {
+    built_in_passes("hmac");
+}
+
+#[test]
+fn http_signature_passes_as_a_library() {
+    built_in_passes("http-signature");
+}
+
+#[test]
+fn command_passes_as_a_library() {
+    built_in_passes("command");
 }
 
 #[test]
@@ -172,7 +169,7 @@ fn the_example_in_c_passes() {
 
 #[test]
 fn the_built_in_types_pass_as_a_program() {
-    passes(&built::executable("countersign-fixture-over-stdio"), &BUILT_IN);
+    passes(&built::executable("countersign-fixture-over-stdio"), &built::BUILT_IN);
 }
 
 #[test]

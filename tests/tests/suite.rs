@@ -16,26 +16,13 @@ use countersign_tests::keys;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
-const TYPES: [&str; 10] = [
-    "api-key",
-    "aws-sigv4",
-    "basic",
-    "bearer",
-    "command",
-    "digest",
-    "jwt-bearer",
-    "oauth1",
-    "oauth2",
-    "session",
-];
-
 /// The types linked in, and the same types from plugin files alone.
 fn homes() -> &'static [(&'static str, Registry); 4] {
     static HOMES: OnceLock<[(&str, Registry); 4]> = OnceLock::new();
     HOMES.get_or_init(|| {
         countersign::silence_profile_panics();
         built::be_host_of_workers();
-        let packages = TYPES.map(|name| format!("countersign-{name}"));
+        let packages = built::BUILT_IN.map(|name| format!("countersign-{name}"));
         let libraries = Folder::new().with_plugins(&packages.each_ref().map(String::as_str));
         let programs = Folder::new().with_executable(&built::executable("countersign-fixture-over-stdio"));
         [
@@ -70,12 +57,12 @@ fn placed(credential: &Credential) -> Vec<(&'static str, &str, &str)> {
 #[test]
 fn the_types_are_the_same_and_come_from_where_they_should() {
     let [(_, linked), plugins @ ..] = homes();
-    assert_eq!(linked.names().collect::<Vec<_>>(), TYPES);
-    for name in TYPES {
+    assert_eq!(linked.names().collect::<Vec<_>>(), built::BUILT_IN);
+    for name in built::BUILT_IN {
         assert_eq!(linked.home(name), Some(Home::BuiltIn));
         let manifest = linked.manifest(name).unwrap();
         for (home, plugins) in plugins {
-            assert_eq!(plugins.names().collect::<Vec<_>>(), TYPES, "{home}");
+            assert_eq!(plugins.names().collect::<Vec<_>>(), built::BUILT_IN, "{home}");
             assert_eq!(Some(manifest), plugins.manifest(name), "{name} {home}");
             assert!(matches!(plugins.home(name), Some(Home::Plugin(_))), "{name} {home}");
         }
@@ -200,6 +187,36 @@ fn requests_are_signed_for_aws() {
 }
 
 #[test]
+fn digest_challenges_are_answered_and_counted() {
+    in_each_home(|create| {
+        let digest = create("digest", json!({ "username": "Mufasa", "password": "CircleOfLife" })).unwrap();
+        let challenge = |field: &str| Challenge {
+            status: 401,
+            headers: vec![("www-authenticate".to_owned(), field.to_owned())],
+        };
+        let target = || "http://www.nowhere.org".parse().unwrap();
+        // RFC 2069 §2.4 with its erratum 749.
+        let old = r#"Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093""#;
+        let mut host = ScriptedHost::new().target(target()).challenge(challenge(old));
+        let credential = host.acquire(&*digest).unwrap();
+        let request = RequestHead::new("GET", "http", "www.nowhere.org", "/dir/index.html");
+        let edits = host.sign(&*digest, credential, &request).unwrap();
+        assert!(edits[0].2.ends_with("response=\"1949323746fe6a43ef61f9606e7febea\""), "{}", edits[0].2);
+
+        let counted = r#"Digest realm="r", nonce="n", qop="auth""#;
+        let credential =
+            ScriptedHost::new().target(target()).challenge(challenge(counted)).acquire(&*digest).unwrap();
+        let signer = digest.signer(credential).unwrap();
+        for count in 1..=3 {
+            let mut seen = String::new();
+            let cx = SignContext::at(host.now());
+            signer.sign(&request, &cx, &mut |_, _, value| seen = value.to_owned()).unwrap();
+            assert!(seen.contains(&format!("nc={count:08x}")), "{seen}");
+        }
+    });
+}
+
+#[test]
 fn a_login_that_is_described_is_made_and_prolonged() {
     in_each_home(|create| {
         let settings = json!({
@@ -233,32 +250,17 @@ fn a_login_that_is_described_is_made_and_prolonged() {
 }
 
 #[test]
-fn digest_challenges_are_answered_and_counted() {
+fn requests_are_signed_with_oauth_1() {
     in_each_home(|create| {
-        let digest = create("digest", json!({ "username": "Mufasa", "password": "CircleOfLife" })).unwrap();
-        let challenge = |field: &str| Challenge {
-            status: 401,
-            headers: vec![("www-authenticate".to_owned(), field.to_owned())],
-        };
-        let target = || "http://www.nowhere.org".parse().unwrap();
-        // RFC 2069 §2.4 with its erratum 749.
-        let old = r#"Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093""#;
-        let mut host = ScriptedHost::new().target(target()).challenge(challenge(old));
-        let credential = host.acquire(&*digest).unwrap();
-        let request = RequestHead::new("GET", "http", "www.nowhere.org", "/dir/index.html");
-        let edits = host.sign(&*digest, credential, &request).unwrap();
-        assert!(edits[0].2.ends_with("response=\"1949323746fe6a43ef61f9606e7febea\""), "{}", edits[0].2);
-
-        let counted = r#"Digest realm="r", nonce="n", qop="auth""#;
-        let credential =
-            ScriptedHost::new().target(target()).challenge(challenge(counted)).acquire(&*digest).unwrap();
-        let signer = digest.signer(credential).unwrap();
-        for count in 1..=3 {
-            let mut seen = String::new();
-            let cx = SignContext::at(host.now());
-            signer.sign(&request, &cx, &mut |_, _, value| seen = value.to_owned()).unwrap();
-            assert!(seen.contains(&format!("nc={count:08x}")), "{seen}");
-        }
+        let secrets =
+            json!({ "consumer_key": "c", "consumer_secret": "a&b", "signature_method": "PLAINTEXT" });
+        let oauth1 = create("oauth1", secrets).unwrap();
+        let mut host = ScriptedHost::new();
+        let credential = host.acquire(&*oauth1).unwrap();
+        let request = RequestHead::new("GET", "https", "api.example", "/");
+        let edits = host.sign(&*oauth1, credential, &request).unwrap();
+        assert!(edits[0].2.contains("oauth_timestamp=\"1767225600\""), "{}", edits[0].2);
+        assert!(edits[0].2.ends_with("oauth_signature=\"a%2526b%26\""), "{}", edits[0].2);
     });
 }
 
@@ -278,21 +280,6 @@ fn a_program_prints_a_credential() {
         let mut host = ScriptedHost::new().caller("user", "ada").failing_program(Some(2), "no ada here\n");
         let error = host.acquire(&*command).unwrap_err();
         assert!(error.message().ends_with("exit status 2; it says: \"no … here\""), "{error}");
-    });
-}
-
-#[test]
-fn requests_are_signed_with_oauth_1() {
-    in_each_home(|create| {
-        let secrets =
-            json!({ "consumer_key": "c", "consumer_secret": "a&b", "signature_method": "PLAINTEXT" });
-        let oauth1 = create("oauth1", secrets).unwrap();
-        let mut host = ScriptedHost::new();
-        let credential = host.acquire(&*oauth1).unwrap();
-        let request = RequestHead::new("GET", "https", "api.example", "/");
-        let edits = host.sign(&*oauth1, credential, &request).unwrap();
-        assert!(edits[0].2.contains("oauth_timestamp=\"1767225600\""), "{}", edits[0].2);
-        assert!(edits[0].2.ends_with("oauth_signature=\"a%2526b%26\""), "{}", edits[0].2);
     });
 }
 

@@ -14,14 +14,15 @@ mod plugin_file;
 mod process;
 mod requests;
 mod rows;
+mod signatures;
 mod token_endpoint;
 mod two_threads;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: countersign-bench PLUGIN [hot-path] [mint] [acquire] [plugin-file] [idle]";
-const PARTS: [&str; 5] = ["hot-path", "mint", "acquire", "plugin-file", "idle"];
+const USAGE: &str = "usage: countersign-bench PLUGIN [hot-path] [mint] [acquire] [plugin-file] [idle] [signatures]";
+const PARTS: [&str; 6] = ["hot-path", "mint", "acquire", "plugin-file", "idle", "signatures"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +53,7 @@ fn measure(part: &str, plugin: PathBuf) {
             hot_path::measure(&plugin, &runtime).iter().for_each(|table| println!("{table}"));
         }
         "mint" => mint::measure().iter().for_each(|table| println!("{table}")),
+        "signatures" => signatures::measure().iter().for_each(|table| println!("{table}")),
         "acquire" => println!("{}", acquire::measure(&plugin)),
         "plugin-file" => println!("{}", plugin_file::measure(&plugin)),
         _ => println!("{}", idle::measure()),

@@ -9,13 +9,18 @@ mod context;
 mod credential;
 mod error;
 mod exchange;
+mod fixed_lifetime;
 mod flow;
 mod inputs;
 mod log;
 mod macros;
 mod origin;
 mod panic;
+mod period;
 mod place;
+#[cfg(feature = "template")]
+mod placements;
+mod places;
 mod profile;
 pub mod protocol;
 mod register;
@@ -26,26 +31,35 @@ mod secret;
 mod template;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timestamp;
 mod token_place;
+mod withheld;
 
 pub use caller::Caller;
 pub use challenge::Challenge;
 pub use context::{Context, Http, SignContext};
-pub use credential::{ClientCertificate, Credential, Lifetime, Placement};
+pub use credential::{ClientCertificate, Credential, Learns, Lifetime, Placement};
 pub use error::{Error, ErrorKind};
 pub use exchange::{HttpHeader, HttpRequest, HttpResponse};
+pub use fixed_lifetime::FixedLifetime;
 pub use flow::Flow;
 pub use inputs::Inputs;
 pub use origin::Origin;
 pub use panic::silence_profile_panics;
+pub use period::Period;
 pub use place::Place;
+#[cfg(feature = "template")]
+pub use placements::Placements;
+pub use places::Places;
 pub use profile::AuthProfile;
 pub use register::{Manifest, PlaceEdit, Profile, ProfileType, Signer};
 pub use request::{Edits, HeaderView, RequestHead};
 pub use secret::Secret;
 #[cfg(feature = "template")]
-pub use template::Template;
+pub use template::{Table, Template};
+pub use timestamp::timestamp;
 pub use token_place::TokenPlace;
+pub use withheld::Withheld;
 
 /// The version of this crate, as plugin files name it.
 pub const SDK_VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,10 +1,10 @@
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use minijinja::{Environment, UndefinedBehavior};
 
-use crate::{Caller, Error};
+use crate::{Caller, Error, Secret};
 
 /// A text with holes that the caller's attributes fill: `{{ caller.user }}@example.com`.
 ///
@@ -31,12 +31,12 @@ enum Text {
     Plain {
         source: Arc<str>,
         parts: Arc<[Part]>,
-        attributes: BTreeSet<String>,
+        holes: Arc<Holes>,
     },
     Holes {
         source: Arc<str>,
         environment: Arc<Environment<'static>>,
-        attributes: BTreeSet<String>,
+        holes: Arc<Holes>,
     },
 }
 
@@ -44,7 +44,19 @@ enum Text {
 enum Part {
     Text(String),
     Attribute(String),
+    /// A name of another table than the caller's.
+    Name(String, String),
 }
+
+/// What a text reads.
+#[derive(Debug, Default)]
+struct Holes {
+    attributes: BTreeSet<String>,
+    names: BTreeSet<(String, String)>,
+}
+
+/// Texts by name that templates read beside the caller's attributes, for instance what an issuer answered.
+pub type Table = BTreeMap<String, Secret>;
 
 impl Template {
     /// Reads a text; only `{{ … }}` and `{% … %}` make holes.
@@ -52,6 +64,25 @@ impl Template {
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config) when the text is no template, or reads anything but `caller.NAME`.
     pub fn parse(source: &str) -> Result<Self, Error> {
+        Self::parse_over(source, &[])
+    }
+
+    /// Reads a text that may have holes for the names of further tables, too: `{{ answer.token }}` where `answer` is among
+    /// `tables`. It is filled by [`render_over`](Template::render_over).
+    ///
+    /// # Errors
+    /// As [`parse`](Template::parse).
+    ///
+    /// # Example
+    /// ```
+    /// use countersign::{Caller, Table, Template};
+    ///
+    /// let header = Template::parse_over("Token {{ answer.id }}", &["answer"])?;
+    /// let answer = Table::from([("id".to_owned(), "t0k3n".into())]);
+    /// assert_eq!(header.render_over(&Caller::new(), &[("answer", &answer)])?, "Token t0k3n");
+    /// # Ok::<(), countersign::Error>(())
+    /// ```
+    pub fn parse_over(source: &str, tables: &[&str]) -> Result<Self, Error> {
         if !source.contains("{{") && !source.contains("{%") && !source.contains("{#") {
             return Ok(Self(Text::Literal(source.into())));
         }
@@ -60,12 +91,11 @@ impl Template {
         environment
             .add_template_owned("", source.to_owned())
             .map_err(|error| Error::config(format!("is not a template: {}", reason(&error))))?;
-        let attributes = attributes(&environment)?;
-        if let Some(parts) = plain_parts(source) {
-            return Ok(Self(Text::Plain { source: source.into(), parts: parts.into(), attributes }));
+        let holes = holes(&environment, tables)?.into();
+        if let Some(parts) = plain_parts(source, tables) {
+            return Ok(Self(Text::Plain { source: source.into(), parts: parts.into(), holes }));
         }
-        let text = Text::Holes { source: source.into(), environment: environment.into(), attributes };
-        Ok(Self(text))
+        Ok(Self(Text::Holes { source: source.into(), environment: environment.into(), holes }))
     }
 
     /// A text that is taken as it is, braces and all.
@@ -75,14 +105,13 @@ impl Template {
 
     /// The caller attributes that the text reads, sorted.
     pub fn caller_attributes(&self) -> impl Iterator<Item = &str> {
-        match &self.0 {
-            Text::Literal(_) => None,
-            Text::Plain { attributes, .. } | Text::Holes { attributes, .. } => {
-                Some(attributes.iter().map(String::as_str))
-            }
-        }
-        .into_iter()
-        .flatten()
+        self.holes().into_iter().flat_map(|holes| holes.attributes.iter().map(String::as_str))
+    }
+
+    /// The names that the text reads of a table other than the caller's, sorted.
+    pub fn names<'t>(&'t self, table: &'t str) -> impl Iterator<Item = &'t str> {
+        let names = self.holes().into_iter().flat_map(|holes| &holes.names);
+        names.filter(move |(of, _)| of == table).map(|(_, name)| name.as_str())
     }
 
     /// Fills the holes.
@@ -99,7 +128,24 @@ impl Template {
     /// # Errors
     /// As [`render`](Template::render).
     pub fn fill<'t>(&'t self, caller: &'t Caller) -> Result<Cow<'t, str>, Error> {
+        self.filled(caller, &[])
+    }
+
+    /// Fills the holes from the caller and from the tables that [`parse_over`](Template::parse_over) was told of.
+    ///
+    /// # Errors
+    /// As [`render`](Template::render); and when a table lacks a name that the text reads.
+    pub fn render_over(&self, caller: &Caller, tables: &[(&str, &Table)]) -> Result<String, Error> {
+        self.filled(caller, tables).map(Cow::into_owned)
+    }
+
+    fn filled<'t>(&'t self, caller: &'t Caller, tables: &[(&str, &'t Table)]) -> Result<Cow<'t, str>, Error> {
         let missing = |name: &str| Error::config(format!("the caller has no attribute `{name}`"));
+        let named = |table: &str, name: &str| {
+            let (_, texts) = tables.iter().find(|(known, _)| *known == table)?;
+            texts.get(name).map(|text| text.expose().as_str())
+        };
+        let unnamed = |table: &str, name: &str| Error::config(format!("there is no `{table}.{name}`"));
         let value = |name: &str| caller.get(name).ok_or_else(|| missing(name));
         match &self.0 {
             Text::Literal(text) => Ok(Cow::Borrowed(text)),
@@ -111,21 +157,48 @@ impl Template {
                         text.push_str(match part {
                             Part::Text(text) => text,
                             Part::Attribute(name) => value(name)?,
+                            Part::Name(table, name) => {
+                                named(table, name).ok_or_else(|| unnamed(table, name))?
+                            }
                         });
                     }
                     Ok(Cow::Owned(text))
                 }
             },
-            Text::Holes { environment, attributes, .. } => {
-                if let Some(name) = attributes.iter().find(|name| caller.get(name).is_none()) {
+            Text::Holes { environment, holes, .. } => {
+                if let Some(name) = holes.attributes.iter().find(|name| caller.get(name).is_none()) {
                     return Err(missing(name));
                 }
+                let mut context: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+                for (table, name) in &holes.names {
+                    let text = named(table, name).ok_or_else(|| unnamed(table, name))?;
+                    context.entry(table).or_default().push((name, text));
+                }
+                let attributes = caller.as_map().iter();
+                context.insert(
+                    "caller",
+                    attributes.map(|(name, text)| (name.as_str(), text.as_str())).collect(),
+                );
+                let context =
+                    context.into_iter().map(|(table, texts)| (table, minijinja::Value::from_pairs(texts)));
                 environment
                     .get_template("")
-                    .and_then(|template| template.render(minijinja::context! { caller => caller.as_map() }))
+                    .and_then(|template| template.render(minijinja::Value::from_pairs(context)))
                     .map(Cow::Owned)
                     .map_err(|error| Error::config(format!("cannot be rendered: {}", reason(&error))))
             }
+        }
+    }
+
+    /// Whether the text has no holes.
+    pub const fn is_literal(&self) -> bool {
+        matches!(self.0, Text::Literal(_))
+    }
+
+    fn holes(&self) -> Option<&Holes> {
+        match &self.0 {
+            Text::Literal(_) => None,
+            Text::Plain { holes, .. } | Text::Holes { holes, .. } => Some(holes),
         }
     }
 
@@ -159,16 +232,19 @@ impl schemars::JsonSchema for Template {
     }
 }
 
-/// A text whose holes are all `{{ caller.NAME }}`, in its parts; `None` for any other, and where the template's own rules
+/// A text whose holes are all `{{ TABLE.NAME }}`, in its parts; `None` for any other, and where the template's own rules
 /// do more than to copy (they drop a line end at the end).
-fn plain_parts(source: &str) -> Option<Vec<Part>> {
+fn plain_parts(source: &str, tables: &[&str]) -> Option<Vec<Part>> {
     if source.contains("{%") || source.contains("{#") || source.ends_with(['\n', '\r']) {
         return None;
     }
     let (mut parts, mut rest) = (Vec::new(), source);
     while let Some((text, behind)) = rest.split_once("{{") {
         let (hole, behind) = behind.split_once("}}")?;
-        let name = hole.trim().strip_prefix("caller.")?;
+        let (table, name) = hole.trim().split_once('.')?;
+        if table != "caller" && !tables.contains(&table) {
+            return None;
+        }
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         if name.is_empty() || !name.bytes().all(is_name) {
             return None;
@@ -176,7 +252,10 @@ fn plain_parts(source: &str) -> Option<Vec<Part>> {
         if !text.is_empty() {
             parts.push(Part::Text(text.to_owned()));
         }
-        parts.push(Part::Attribute(name.to_owned()));
+        parts.push(match table {
+            "caller" => Part::Attribute(name.to_owned()),
+            table => Part::Name(table.to_owned(), name.to_owned()),
+        });
         rest = behind;
     }
     if !rest.is_empty() {
@@ -185,18 +264,29 @@ fn plain_parts(source: &str) -> Option<Vec<Part>> {
     Some(parts)
 }
 
-fn attributes(environment: &Environment<'static>) -> Result<BTreeSet<String>, Error> {
+fn holes(environment: &Environment<'static>, tables: &[&str]) -> Result<Holes, Error> {
     let template = environment
         .get_template("")
         .map_err(|error| Error::config(format!("is not a template: {}", reason(&error))))?;
-    template
-        .undeclared_variables(true)
-        .into_iter()
-        .map(|name| match name.strip_prefix("caller.") {
-            Some(attribute) if !attribute.contains('.') => Ok(attribute.to_owned()),
-            _ => Err(Error::config(format!("reads `{name}`, but only `caller.NAME` is known here"))),
-        })
-        .collect()
+    let mut holes = Holes::default();
+    for read in template.undeclared_variables(true) {
+        match read.split_once('.') {
+            Some(("caller", name)) if !name.contains('.') => {
+                holes.attributes.insert(name.to_owned());
+            }
+            Some((table, name)) if tables.contains(&table) && !name.contains('.') => {
+                holes.names.insert((table.to_owned(), name.to_owned()));
+            }
+            _ => {
+                let known: Vec<_> = tables.iter().map(|table| format!(", `{table}.NAME`")).collect();
+                let known = known.concat();
+                return Err(Error::config(format!(
+                    "reads `{read}`, but only `caller.NAME`{known} is known here"
+                )));
+            }
+        }
+    }
+    Ok(holes)
 }
 
 /// The library's short description; its detail may quote the text, which may hold a secret.
@@ -248,6 +338,25 @@ mod tests {
         ] {
             assert!(!matches!(Template::parse(source).unwrap().0, Text::Plain { .. }), "{source}");
         }
+    }
+
+    #[test]
+    fn other_tables_are_read_where_they_are_known() {
+        let answer = Table::from([("id".to_owned(), "t".into()), ("b".to_owned(), "{{ x }}".into())]);
+        let caller = Caller::from_iter([("user", "ada")]);
+        for (source, expected) in [
+            ("{{ answer.id }}", "t"),
+            ("{{caller.user}}: {{ answer.b }}", "ada: {{ x }}"),
+            ("{{ answer.id|upper }}{{ caller.user }}", "Tada"),
+        ] {
+            let template = Template::parse_over(source, &["answer"]).unwrap();
+            assert_eq!(template.render_over(&caller, &[("answer", &answer)]).unwrap(), expected);
+            assert!(template.names("answer").count() > 0 && template.names("other").count() == 0);
+            let error = template.render_over(&caller, &[("answer", &Table::new())]).unwrap_err();
+            assert!(error.message().starts_with("there is no `answer."), "{error}");
+        }
+        let error = Template::parse_over("{{ other.x }}", &["answer"]).unwrap_err();
+        assert_eq!(error.message(), "reads `other.x`, but only `caller.NAME`, `answer.NAME` is known here");
     }
 
     #[test]

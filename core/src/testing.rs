@@ -95,7 +95,16 @@ impl ScriptedHost {
     /// Says what the next program prints, and with which status it exits.
     #[must_use]
     pub fn program(mut self, status: i32, output: impl Into<Vec<u8>>) -> Self {
-        self.programs.push_back(Ok(Ran { status: Some(status), output: Secret::new(output.into()) }));
+        let output = Secret::new(output.into());
+        self.programs.push_back(Ok(Ran { status: Some(status), output, errors: Secret::default() }));
+        self
+    }
+
+    /// Says what the next program says on standard error, and with which status it exits; `None` for a signal.
+    #[must_use]
+    pub fn failing_program(mut self, status: Option<i32>, errors: impl Into<Vec<u8>>) -> Self {
+        let errors = Secret::new(errors.into());
+        self.programs.push_back(Ok(Ran { status, output: Secret::default(), errors }));
         self
     }
 

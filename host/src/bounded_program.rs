@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use countersign::Secret;
@@ -20,12 +20,39 @@ pub(crate) fn run(
     limit: usize,
     deadline: Duration,
 ) -> Result<(Secret<Vec<u8>>, ExitStatus), Stop> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
-    let child = command.spawn().map_err(Stop::NotStarted)?;
-    let mut running = Running { child, until: Instant::now() + deadline, reaped: false };
+    command.stderr(Stdio::null());
+    let Ended { printed, status, .. } = ended(command, limit, deadline)?;
+    Ok((printed, status))
+}
+
+/// The same, and the end of what it says on standard error is kept: at most [`ERRORS`] bytes.
+pub(crate) fn run_keeping_errors(
+    command: &mut Command,
+    limit: usize,
+    deadline: Duration,
+) -> Result<Ended, Stop> {
+    command.stderr(Stdio::piped());
+    ended(command, limit, deadline)
+}
+
+/// How much of what a program says on standard error is kept, in bytes.
+const ERRORS: usize = 4 << 10;
+
+/// What a program did that came to its end.
+pub(crate) struct Ended {
+    pub(crate) printed: Secret<Vec<u8>>,
+    pub(crate) errors: Secret<Vec<u8>>,
+    pub(crate) status: ExitStatus,
+}
+
+fn ended(command: &mut Command, limit: usize, deadline: Duration) -> Result<Ended, Stop> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+    let mut child = command.spawn().map_err(Stop::NotStarted)?;
+    let errors = Errors { stream: child.stderr.take(), end: Secret::default() };
+    let mut running = Running { child, until: Instant::now() + deadline, reaped: false, errors };
     let printed = running.printed(limit)?;
     let status = running.ended().map_err(Stop::Io)?.ok_or(Stop::Deadline)?;
-    Ok((printed, status))
+    Ok(Ended { printed, errors: std::mem::take(&mut running.errors.end), status })
 }
 
 /// Why a program did not come to its end.
@@ -59,6 +86,38 @@ struct Running {
     child: Child,
     until: Instant,
     reaped: bool,
+    errors: Errors,
+}
+
+/// What it says on standard error, which is read so that it never waits for a reader.
+struct Errors {
+    stream: Option<ChildStderr>,
+    end: Secret<Vec<u8>>,
+}
+
+impl Errors {
+    /// Takes what is there, without waiting for more.
+    fn take(&mut self) {
+        // A program that says something without a pause is not to keep us here.
+        for _ in 0..16 {
+            let Some(stream) = &mut self.stream else { return };
+            let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+            if !matches!(poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(&now)), Ok(1..)) {
+                return;
+            }
+            let mut chunk = [0; ERRORS];
+            match stream.read(&mut chunk) {
+                Ok(0) | Err(_) => self.stream = None,
+                Ok(more) => {
+                    let before = self.end.expose();
+                    let kept = before.len().min(ERRORS - more);
+                    let end = [&before[before.len() - kept..], &chunk[..more]].concat();
+                    self.end = Secret::new(end);
+                }
+            }
+            chunk.zeroize();
+        }
+    }
 }
 
 impl Running {
@@ -81,14 +140,22 @@ impl Running {
         stop.map_or(Ok(taken), Err)
     }
 
-    fn read(&self, stdout: &mut ChildStdout, into: &mut [u8]) -> Result<usize, Stop> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(|_| Stop::Deadline)?;
-        match poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) => Err(Stop::Deadline),
-            Ok(_) => stdout.read(into).map_err(Stop::Io),
-            Err(rustix::io::Errno::INTR) => self.read(stdout, into),
-            Err(error) => Err(Stop::Io(error.into())),
+    fn read(&mut self, stdout: &mut ChildStdout, into: &mut [u8]) -> Result<usize, Stop> {
+        loop {
+            let left = self.until.saturating_duration_since(Instant::now());
+            let timeout = Timespec::try_from(left).map_err(|_| Stop::Deadline)?;
+            let says = self.errors.stream.as_ref().map(|stream| PollFd::new(stream, PollFlags::IN));
+            let mut both: Vec<_> =
+                [Some(PollFd::new(stdout, PollFlags::IN)), says].into_iter().flatten().collect();
+            let ready = poll(&mut both, Some(&timeout));
+            let prints = both.first().is_some_and(|stdout| !stdout.revents().is_empty());
+            match ready {
+                Ok(0) => return Err(Stop::Deadline),
+                Ok(_) if prints => return stdout.read(into).map_err(Stop::Io),
+                Ok(_) => self.errors.take(),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(Stop::Io(error.into())),
+            }
         }
     }
 
@@ -97,8 +164,10 @@ impl Running {
     fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         let mut pause = Duration::from_micros(100);
         loop {
+            self.errors.take();
             if let Some(status) = self.child.try_wait()? {
                 self.reaped = true;
+                self.errors.take();
                 return Ok(Some(status));
             }
             if Instant::now() >= self.until {

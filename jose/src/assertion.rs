@@ -3,8 +3,8 @@ use countersign::Error;
 use crate::claims::Claims;
 use crate::header::HeaderConfig;
 use crate::key::SigningKey;
-use crate::period::Period;
 use crate::token::TokenSigner;
+use countersign::Period;
 
 /// How long a client assertion lives when nothing else is set: long enough for one exchange.
 pub const ASSERTION_LIFETIME: Period = Period::from_secs(60);

@@ -69,6 +69,15 @@ install_servers() {
         cannot "nginx, Apache httpd or lighttpd is still missing after unpacking"
 }
 
+# Servers that give a session for a login.
+install_session_servers() {
+    have_files /usr/bin/qbittorrent-nox || unpacked_packages qbittorrent-nox
+    have_files /usr/bin/qbittorrent-nox || cannot "qBittorrent is still missing after unpacking"
+    have python3 || system_packages python3
+    has_python_packages rest_framework_simplejwt || unpacked_packages python3-djangorestframework-simplejwt
+    has_python_packages rest_framework_simplejwt || cannot "Simple JWT is still missing after unpacking"
+}
+
 # The tool whose signatures plugin files carry.
 install_minisign() {
     have_files /usr/bin/minisign || unpacked_packages minisign
@@ -79,14 +88,14 @@ install_minisign() {
 install_clients() {
     have curl || system_packages curl
     have python3 || system_packages python3
-    has_requests || unpacked_packages python3-requests
-    has_requests || cannot "Python's package requests is still missing after unpacking: python3 -m pip install requests"
+    has_python_packages requests || unpacked_packages python3-requests
+    has_python_packages requests || cannot "Python's package requests is still missing after unpacking: python3 -m pip install requests"
 }
 
-# True if Python has requests, be it of its own or Debian's; program.rs looks in the same places.
-has_requests() {
+# True if Python has the package, be it of its own or Debian's; program.rs looks in the same places.
+has_python_packages() {
     local packages=/usr/lib/python3/dist-packages
-    PYTHONPATH=$services/debian$packages:$packages python3 -c 'import requests' 2>/dev/null
+    PYTHONPATH=$services/debian$packages:$packages python3 -c "import $1" 2>/dev/null
 }
 
 # Python's packages for the services that run on it, into $services/python.
@@ -126,7 +135,7 @@ install_node() {
 install_npm_packages() {
     local lock=tests/services/package-lock.json
     cmp -s "$lock" "$services/npm/installed.json" && return
-    echo "installing from npm: oidc-provider, ws"
+    echo "installing from npm: http-message-signatures, oidc-provider, ws"
     rm -rf "$services/npm"
     mkdir -p "$services/npm"
     cp tests/services/package.json "$lock" "$services/npm/"

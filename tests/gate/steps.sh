@@ -4,7 +4,7 @@
 about() {
     case $1 in
         rust) echo "the compiler and its parts" ;;
-        services) echo "nginx, Apache httpd, lighttpd, Node.js and Python with their packages, curl, jq, minisign, into tests/.services" ;;
+        services) echo "nginx, Apache httpd, lighttpd, Node.js and Python with their packages, curl, jq, minisign, qBittorrent, into tests/.services" ;;
         tools) echo "cargo-nextest, cargo-deny, mdbook" ;;
         fmt) echo "cargo fmt --check" ;;
         clippy) echo "cargo clippy, warnings are errors" ;;
@@ -47,6 +47,7 @@ step_services() {
     install_clients
     install_minisign
     install_python_packages
+    install_session_servers
     install_node
     install_npm_packages
 }

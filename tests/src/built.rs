@@ -6,16 +6,38 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+/// The types that the host has built in.
+pub const BUILT_IN: [&str; 13] = [
+    "api-key",
+    "aws-sigv4",
+    "basic",
+    "bearer",
+    "client-certificate",
+    "command",
+    "digest",
+    "hmac",
+    "http-signature",
+    "jwt-bearer",
+    "oauth1",
+    "oauth2",
+    "session",
+];
+
 /// The packages that are built as plugin files, and the features that make them ones.
-const PLUGINS: [(&str, &[&str]); 13] = [
+const PLUGINS: [(&str, &[&str]); 18] = [
     ("countersign-api-key", &["--features", "plugin"]),
     ("countersign-aws-sigv4", &["--features", "plugin"]),
     ("countersign-basic", &["--features", "plugin"]),
     ("countersign-bearer", &["--features", "plugin"]),
+    ("countersign-client-certificate", &["--features", "plugin"]),
     ("countersign-digest", &["--features", "plugin"]),
+    ("countersign-hmac", &["--features", "plugin"]),
+    ("countersign-http-signature", &["--features", "plugin"]),
+    ("countersign-command", &["--features", "plugin"]),
     ("countersign-jwt-bearer", &["--features", "plugin"]),
     ("countersign-oauth1", &["--features", "plugin"]),
     ("countersign-oauth2", &["--features", "plugin"]),
+    ("countersign-session", &["--features", "plugin"]),
     ("acme-hmac", &[]),
     ("acme-login", &[]),
     ("acme-cookbook", &[]),

@@ -18,10 +18,18 @@ pub enum Program {
     WebSockets,
     /// curl.
     Curl,
+    /// qBittorrent without a window; it needs [`library_path`].
+    QBittorrent,
     /// Python with `requests`; it needs [`python_path`].
     Requests,
     /// Python with oauthlib; it needs [`python_packages`].
     OauthLib,
+    /// Node.js with the npm package `http-message-signatures`.
+    HttpMessageSignatures,
+    /// Python with the packages of `tests/services/requirements.txt`.
+    Verifiers,
+    /// Python with Django REST framework and Simple JWT; it needs [`python_path`].
+    SimpleJwt,
     /// minisign.
     Minisign,
     /// Java, of which `tests/run` installs none: it is big.
@@ -69,6 +77,16 @@ impl Program {
             Self::Curl => on_path("curl"),
             Self::Requests => python_with("requests", &python_path()),
             Self::OauthLib => python_with("oauthlib.oauth1, cryptography.hazmat", &python_packages()),
+            Self::HttpMessageSignatures => {
+                existing(node_modules().join("http-message-signatures"))?;
+                node()
+            }
+            Self::Verifiers => python_with(
+                "http_message_signatures, mohawk, requests_http_signature, standardwebhooks",
+                &python_packages(),
+            ),
+            Self::QBittorrent => installed("usr/bin/qbittorrent-nox"),
+            Self::SimpleJwt => python_with("rest_framework, rest_framework_simplejwt", &python_path()),
             Self::Minisign => installed("usr/bin/minisign"),
             // A runtime alone does not run a source file.
             Self::Java => on_path("javac").and(on_path("java")),
@@ -83,8 +101,12 @@ impl Program {
             Self::OidcProvider => "Node.js or its package oidc-provider",
             Self::WebSockets => "Node.js or its package ws",
             Self::Curl => "curl",
+            Self::QBittorrent => "qBittorrent",
             Self::Requests => "Python or its package requests",
             Self::OauthLib => "Python or its package oauthlib",
+            Self::HttpMessageSignatures => "Node.js or its package http-message-signatures",
+            Self::Verifiers => "Python or one of its packages that verify signatures",
+            Self::SimpleJwt => "Python or its packages Django REST framework and Simple JWT",
             Self::Minisign => "minisign",
             Self::Java => "a JDK",
         }

@@ -136,7 +136,7 @@ impl Service {
             if self.child.try_wait().unwrap().is_some() {
                 return false;
             }
-            if ready(address).is_ok_and(|answer| answer.contains(word)) {
+            if ready(address, word).is_ok_and(|ready| ready) {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -154,13 +154,22 @@ impl Drop for Service {
     }
 }
 
-fn ready(address: SocketAddr) -> std::io::Result<String> {
+/// Whether what answers there says the word. Some servers keep the connection after that.
+fn ready(address: SocketAddr, word: &str) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(1)))?;
     stream.write_all(b"GET /.ready HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.take(4096).read_to_string(&mut answer)?;
-    Ok(answer)
+    let (mut answer, mut chunk) = (Vec::new(), [0; 1024]);
+    while answer.len() < 4096 {
+        match stream.read(&mut chunk)? {
+            0 => break,
+            more => answer.extend_from_slice(&chunk[..more]),
+        }
+        if String::from_utf8_lossy(&answer).contains(word) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A port that was free a moment ago.

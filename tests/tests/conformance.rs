@@ -7,11 +7,8 @@ use std::process::{Command, Stdio};
 
 use countersign_tests::built;
 use countersign_tests::folder::Folder;
-use countersign_tests::keys;
+use countersign_tests::tls::TestCa;
 use serde_json::{Value, json};
-
-const BUILT_IN: [&str; 8] =
-    ["api-key", "aws-sigv4", "basic", "bearer", "digest", "jwt-bearer", "oauth1", "oauth2"];
 
 /// The issuer's answers in `tests/conformance`, for a type that the usual ones do not suit.
 fn script(config: &str) -> Option<PathBuf> {
@@ -19,7 +16,7 @@ fn script(config: &str) -> Option<PathBuf> {
     file.exists().then_some(file)
 }
 
-/// A folder with configurations of `tests/conformance` as one, and with the key that some of them name.
+/// A folder with configurations of `tests/conformance` as one, and with the key and certificate that some of them name.
 fn folder(configs: &[&str]) -> Folder {
     let folder = Folder::new();
     let read = |name: &&str| {
@@ -27,7 +24,10 @@ fn folder(configs: &[&str]) -> Folder {
         fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     };
     folder.config(&configs.iter().map(read).collect::<Vec<_>>().join("\n"));
-    folder.put("key.pem", keys::p256().private);
+    // A key on P-256, which serves those that want no certificate, too.
+    let identity = TestCa::new().client("conformance");
+    folder.put("key.pem", identity.key);
+    folder.put("certificate.pem", identity.certificate);
     folder
 }
 
@@ -85,7 +85,7 @@ fn example(file: &str) -> PathBuf {
 }
 
 fn built_in_passes(name: &str) {
-    assert!(BUILT_IN.contains(&name));
+    assert!(built::BUILT_IN.contains(&name));
     passes(&built::plugin(&format!("countersign-{name}")), &[name]);
 }
 
@@ -115,6 +115,26 @@ fn digest_passes_as_a_library() {
 }
 
 #[test]
+fn hmac_passes_as_a_library() {
+    built_in_passes("hmac");
+}
+
+#[test]
+fn http_signature_passes_as_a_library() {
+    built_in_passes("http-signature");
+}
+
+#[test]
+fn command_passes_as_a_library() {
+    built_in_passes("command");
+}
+
+#[test]
+fn client_certificate_passes_as_a_library() {
+    built_in_passes("client-certificate");
+}
+
+#[test]
 fn jwt_bearer_passes_as_a_library() {
     built_in_passes("jwt-bearer");
 }
@@ -127,6 +147,11 @@ fn oauth1_passes_as_a_library() {
 #[test]
 fn oauth2_passes_as_a_library() {
     built_in_passes("oauth2");
+}
+
+#[test]
+fn session_passes_as_a_library() {
+    built_in_passes("session");
 }
 
 #[test]
@@ -152,7 +177,7 @@ fn the_example_in_c_passes() {
 
 #[test]
 fn the_built_in_types_pass_as_a_program() {
-    passes(&built::executable("countersign-fixture-over-stdio"), &BUILT_IN);
+    passes(&built::executable("countersign-fixture-over-stdio"), &built::BUILT_IN);
 }
 
 #[test]

@@ -81,6 +81,30 @@ fn every_type(issuer: &str) -> Vec<(&'static str, String)> {
             )),
         ),
         (
+            "session",
+            format!(
+                "type = \"session\"\nlogin = {{ url = \"{issuer}\", json = {{ password = \"{CANARY}\" }} }}\n\
+             answer = {{ token = \"/access_token\", sid = {{ cookie = \"session\" }} }}\nexpires_in = \"/expires_in\"\n\
+             cookies = {{ sid = \"{{{{ answer.sid }}}}\" }}\nheaders = {{ X-S = \"{{{{ answer.token }}}}\" }}\n\
+             errors = [\"/error_description\", \"/error\", {{ body = true }}]"
+            ),
+        ),
+        (
+            "session-basic",
+            format!(
+                "type = \"session\"\nvariables = {{ password = \"{CANARY}\" }}\nanswer = {{ token = \"/access_token\" }}\n\
+             login = {{ url = \"{issuer}\", basic = {{ username = \"u\", password = \"{{{{ variables.password }}}}\" }}, form = {{ p = \"{CANARY}\" }}, \
+             success = {{ equals = {{ \"/token_type\" = \"Bearer\" }} }} }}\n\
+             errors = [\"/error_description\", \"/error\", {{ header = \"WWW-Authenticate\" }}]"
+            ),
+        ),
+        (
+            "command",
+            format!(
+                "type = \"command\"\ncommand = [\"cat\", \"printed\"]\nenvironment = {{ SECRET = \"{CANARY}\" }}"
+            ),
+        ),
+        (
             "extra",
             oauth2(&format!(
                 "client_secret = \"s\"\nextra_parameters = {{ password = \"{CANARY}\" }}\nextra_headers = {{ X-Gate = \"{CANARY}\" }}"
@@ -92,6 +116,7 @@ fn every_type(issuer: &str) -> Vec<(&'static str, String)> {
 /// What it takes to run [`every_type`].
 fn everything(folder: &Folder, issuer: &FaultServer, api: &FaultServer) -> String {
     folder.put("token", CANARY);
+    folder.put("printed", json!({ "token": CANARY, "cookies": { "c": CANARY } }).to_string());
     every_type(&issuer.url("/token")).iter().map(|(name, profile)| toml(name, api, profile)).collect()
 }
 
@@ -203,7 +228,16 @@ async fn an_issuer_that_fails_and_repeats_secrets_is_not_quoted() {
         let (issuer, api) = (FaultServer::start([refusal]), FaultServer::start([Reply::status(200)]));
         let host = folder.host(&everything(&folder, &issuer, &api)).await;
         let mut texts = debug_forms(&host, &folder);
-        for name in ["secret-basic", "secret-post", "refresh", "extra", "secret-jwt", "assertion"] {
+        for name in [
+            "secret-basic",
+            "secret-post",
+            "refresh",
+            "extra",
+            "secret-jwt",
+            "assertion",
+            "session",
+            "session-basic",
+        ] {
             let error = get(&host, name, "/orders").await.unwrap_err();
             assert_ne!(error.kind(), ErrorKind::Config, "{number} {name}: {error}");
             texts.push(format!("{error} {error:?} {:?}", std::error::Error::source(&error)));
@@ -313,6 +347,25 @@ async fn findings_never_repeat_a_value() {
         format!("type = \"api-key\"\nheaders = {{ X-A = \"{{{{ {CANARY} }}}}\" }}"),
         format!("type = \"api-key\"\nheaders = {{ X-A = \"{CANARY} {{% if\" }}"),
         format!("type = \"api-key\"\nheaders = [\"{CANARY}\"]"),
+        format!("type = \"session\"\nlogin = {{ url = \"{CANARY}\" }}\nanswer = {{ token = \"/t\" }}"),
+        format!(
+            "type = \"session\"\nlogin = {{ url = \"https://a.example\", json = {{ p = \"{{{{ {CANARY}\" }} }}\nanswer = {{ token = \"/t\" }}"
+        ),
+        format!(
+            "type = \"session\"\nlogin = {{ url = \"https://a.example\", form = {{ p = \"{CANARY} {{% x\" }} }}\nanswer = {{ token = \"/t\" }}"
+        ),
+        format!(
+            "type = \"session\"\nlogin = {{ url = \"https://a.example\", headers = {{ X = \"{CANARY}\\u0000\" }} }}\nanswer = {{ token = \"/t\" }}"
+        ),
+        format!(
+            "type = \"session\"\nlogin = {{ url = \"https://a.example\", basic = \"{CANARY}\" }}\nanswer = {{ token = \"/t\" }}"
+        ),
+        format!(
+            "type = \"session\"\nlogin = {{ url = \"https://a.example\" }}\nanswer = {{ token = \"/t\" }}\nlifetime = \"{CANARY}\""
+        ),
+        format!("type = \"command\"\ncommand = \"{CANARY}\""),
+        format!("type = \"command\"\ncommand = [\"x\", \"{CANARY}\\u0000\"]"),
+        format!("type = \"command\"\ncommand = [\"x\"]\nenvironment = {{ A = \"{{{{ {CANARY} }}}}\" }}"),
         format!("type = \"jwt-bearer\"\nkey = \"{CANARY}\""),
         format!("type = \"jwt-bearer\"\nkey = {{ secret = \"{CANARY}\" }}"),
         format!("type = \"jwt-bearer\"\nkey = {{ secret = \"{CANARY}{CANARY}\", encoding = \"hex\" }}"),

@@ -6,18 +6,17 @@ use std::time::{Duration, SystemTime};
 
 use countersign::testing::{Answer, ScriptedHost};
 use countersign::{
-    Challenge, Credential, Error, ErrorKind, HttpRequest, Lifetime, Profile, RequestHead, SignContext,
+    Challenge, Credential, Error, ErrorKind, HeaderView, HttpRequest, Lifetime, Profile, RequestHead,
+    SignContext,
 };
 use countersign_host::plugin::{FolderSettings, Isolation, PluginSettings, load_folder};
 use countersign_host::registry::{Home, Registry};
 use countersign_tests::built;
 use countersign_tests::folder::Folder;
 use countersign_tests::keys;
+use countersign_tests::tls::TestCa;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
-
-const TYPES: [&str; 8] =
-    ["api-key", "aws-sigv4", "basic", "bearer", "digest", "jwt-bearer", "oauth1", "oauth2"];
 
 /// The types linked in, and the same types from plugin files alone.
 fn homes() -> &'static [(&'static str, Registry); 4] {
@@ -25,7 +24,7 @@ fn homes() -> &'static [(&'static str, Registry); 4] {
     HOMES.get_or_init(|| {
         countersign::silence_profile_panics();
         built::be_host_of_workers();
-        let packages = TYPES.map(|name| format!("countersign-{name}"));
+        let packages = built::BUILT_IN.map(|name| format!("countersign-{name}"));
         let libraries = Folder::new().with_plugins(&packages.each_ref().map(String::as_str));
         let programs = Folder::new().with_executable(&built::executable("countersign-fixture-over-stdio"));
         [
@@ -60,12 +59,12 @@ fn placed(credential: &Credential) -> Vec<(&'static str, &str, &str)> {
 #[test]
 fn the_types_are_the_same_and_come_from_where_they_should() {
     let [(_, linked), plugins @ ..] = homes();
-    assert_eq!(linked.names().collect::<Vec<_>>(), TYPES);
-    for name in TYPES {
+    assert_eq!(linked.names().collect::<Vec<_>>(), built::BUILT_IN);
+    for name in built::BUILT_IN {
         assert_eq!(linked.home(name), Some(Home::BuiltIn));
         let manifest = linked.manifest(name).unwrap();
         for (home, plugins) in plugins {
-            assert_eq!(plugins.names().collect::<Vec<_>>(), TYPES, "{home}");
+            assert_eq!(plugins.names().collect::<Vec<_>>(), built::BUILT_IN, "{home}");
             assert_eq!(Some(manifest), plugins.manifest(name), "{name} {home}");
             assert!(matches!(plugins.home(name), Some(Home::Plugin(_))), "{name} {home}");
         }
@@ -220,6 +219,94 @@ fn digest_challenges_are_answered_and_counted() {
 }
 
 #[test]
+fn a_certificate_is_presented_until_it_ends() {
+    let identity = TestCa::new().client("erp");
+    in_each_home(|create| {
+        let settings = json!({ "certificate": identity.certificate, "key": identity.key });
+        let profile = create("client-certificate", settings).unwrap();
+        let credential = ScriptedHost::new().acquire(&*profile).unwrap();
+        let presented = credential.client_certificate().unwrap();
+        assert_eq!(presented.chain_pem.trim(), identity.certificate.trim());
+        assert!(presented.key_pem.expose().starts_with("-----BEGIN PRIVATE KEY-----"));
+        assert!(matches!(credential.lifetime(), Lifetime::Until(_)), "{:?}", credential.lifetime());
+        assert!(placed(&credential).is_empty() && !credential.signs());
+    });
+}
+
+#[test]
+fn tokens_are_bound_to_a_certificate_and_to_a_key() {
+    let (identity, pair) = (TestCa::new().client("erp"), keys::p256());
+    let verify = DecodingKey::from_ec_pem(pair.public.as_bytes()).unwrap();
+    let mut validation = Validation::new(Algorithm::ES256);
+    (validation.validate_exp, validation.validate_aud) = (false, false);
+    validation.required_spec_claims.clear();
+    in_each_home(|create| {
+        for dpop in [json!({ "key": pair.private }), json!(true)] {
+            let settings = json!({
+                "token_url": "https://login.example/token", "client_id": "erp", "dpop": dpop,
+                "client_certificate": { "certificate": identity.certificate, "key": identity.key },
+            });
+            let oauth2 = create("oauth2", settings).unwrap();
+            let answer = json!({ "access_token": "t", "token_type": "DPoP", "expires_in": 60 });
+            let mut host = ScriptedHost::new().answer(Answer::json(200, answer));
+            let credential = host.acquire(&*oauth2).unwrap();
+            let sent = &host.sent()[0];
+            assert_eq!(sent.body.expose(), b"grant_type=client_credentials&client_id=erp");
+            assert!(sent.client_certificate.is_some() && credential.client_certificate().is_some());
+            assert_eq!(placed(&credential), [("header", "authorization", "DPoP t")]);
+            assert_eq!(credential.learns()[0].demanded_by, "use_dpop_nonce");
+            let learned = [HeaderView::new("dpop-nonce", b"n-1")];
+            let request = RequestHead::new("POST", "https", "api.example", "/orders")
+                .with_query(Some("page=1"))
+                .with_learned(&learned);
+            let edits = host.sign(&*oauth2, credential, &request).unwrap();
+            let [("header", name, proof)] = &edits[..] else { panic!("{} edits", edits.len()) };
+            assert_eq!(name, "dpop");
+            let own = jsonwebtoken::decode_header(proof).unwrap().jwk.unwrap();
+            let verify = if dpop == json!(true) { &DecodingKey::from_jwk(&own).unwrap() } else { &verify };
+            let claims = jsonwebtoken::decode::<Value>(proof, verify, &validation).unwrap().claims;
+            assert_eq!(
+                (&claims["htm"], &claims["htu"], &claims["nonce"], &claims["iat"]),
+                (&json!("POST"), &json!("https://api.example/orders"), &json!("n-1"), &json!(1_767_225_600))
+            );
+        }
+    });
+}
+
+#[test]
+fn a_login_that_is_described_is_made_and_prolonged() {
+    in_each_home(|create| {
+        let settings = json!({
+            "variables": { "password": "p{{w" },
+            "login": { "url": "https://api.example/login", "json": { "user": "{{ caller.user }}", "password": "{{ variables.password }}" } },
+            "refresh": { "url": "https://api.example/refresh", "form": { "with": "{{ answer.refresh }}" } },
+            "answer": { "token": { "jmespath": "data.tokens[0]" }, "refresh": { "cookie": "R" } },
+            "headers": { "X-Session": "{{ answer.token }}" },
+            "expires_in": { "json": "/data/minutes", "unit": "minutes" },
+        });
+        let session = create("session", settings).unwrap();
+        let answer = |token: &str| {
+            Answer::json(200, json!({ "data": { "tokens": [token], "minutes": 15 } }))
+                .header("Set-Cookie", &format!("R=after-{token}; HttpOnly"))
+        };
+        let mut host = ScriptedHost::new().caller("user", "ada").answer(answer("t-1"));
+        let first = host.acquire(&*session).unwrap();
+        assert!(
+            shown(&host.sent()[0]).ends_with(r#"{"password":"p{{w","user":"ada"}"#),
+            "{}",
+            shown(&host.sent()[0])
+        );
+        assert_eq!(placed(&first), [("header", "x-session", "t-1")]);
+        assert_eq!(first.lifetime(), Lifetime::For(Duration::from_secs(900)));
+        let mut host = ScriptedHost::new().caller("user", "ada").answer(answer("t-2"));
+        host = host.previous(first.renewal().unwrap().clone());
+        let second = host.acquire(&*session).unwrap();
+        assert!(shown(&host.sent()[0]).ends_with("with=after-t-1"));
+        assert_eq!(placed(&second), [("header", "x-session", "t-2")]);
+    });
+}
+
+#[test]
 fn requests_are_signed_with_oauth_1() {
     in_each_home(|create| {
         let secrets =
@@ -231,6 +318,25 @@ fn requests_are_signed_with_oauth_1() {
         let edits = host.sign(&*oauth1, credential, &request).unwrap();
         assert!(edits[0].2.contains("oauth_timestamp=\"1767225600\""), "{}", edits[0].2);
         assert!(edits[0].2.ends_with("oauth_signature=\"a%2526b%26\""), "{}", edits[0].2);
+    });
+}
+
+#[test]
+fn a_program_prints_a_credential() {
+    in_each_home(|create| {
+        let settings = json!({ "command": ["mint", "{{ caller.user }}"], "environment": { "A": "b" } });
+        let command = create("command", settings).unwrap();
+        let printed = r#"{"token":"t","cookies":{"c":"d"},"expires_in":60}"#;
+        let mut host = ScriptedHost::new().caller("user", "ada").program(0, printed);
+        let credential = host.acquire(&*command).unwrap();
+        assert_eq!(placed(&credential), [("cookie", "c", "d"), ("header", "authorization", "Bearer t")]);
+        assert_eq!(credential.lifetime(), Lifetime::For(Duration::from_secs(60)));
+        let ran = &host.ran()[0];
+        assert_eq!((ran.program.as_str(), &ran.arguments[..]), ("mint", &["ada".to_owned()][..]));
+        assert!(ran.keeps_errors && ran.environment[0].name == "A");
+        let mut host = ScriptedHost::new().caller("user", "ada").failing_program(Some(2), "no ada here\n");
+        let error = host.acquire(&*command).unwrap_err();
+        assert!(error.message().ends_with("exit status 2; it says: \"no … here\""), "{error}");
     });
 }
 
@@ -341,13 +447,52 @@ fn wrong_settings_are_named_in_the_same_words() {
         ("oauth1", json!({ "consumer_key": "c", "token": "canary" })),
         ("oauth1", json!({ "consumer_key": "c", "signature_method": "RSA-SHA1", "key": "canary" })),
         ("oauth1", json!({ "consumer_key": "c", "consumer_secret": "canary", "realm": "\"canary" })),
+        ("hmac", json!({ "secret": "canary" })),
+        (
+            "hmac",
+            json!({ "secret": "s", "sign": "{{ canary }}", "headers": { "X": "{{ signature | hex }}" } }),
+        ),
+        ("hmac", json!({ "secret": "s", "sign": "canary", "headers": { "X": "canary" } })),
+        (
+            "hmac",
+            json!({ "secret": "canary!", "secret_encoding": "hex", "sign": "s", "headers": { "X": "{{ signature | hex }}" } }),
+        ),
+        ("http-signature", json!({ "key": "canary" })),
+        ("http-signature", json!({ "key": { "secret": "canary" } })),
+        ("http-signature", json!({ "key": keys::ed25519().private, "algorithm": "rsa-pss-sha512" })),
+        ("http-signature", json!({ "key": keys::ed25519().private, "components": ["@canary"] })),
         ("oauth2", json!({ "client_id": "x", "client_secret": "canary" })),
+        ("session", json!({ "answer": { "token": "/t" } })),
+        (
+            "session",
+            json!({ "login": { "url": "https://a.example", "json": "{{ canary" }, "answer": { "token": "/t" } }),
+        ),
+        ("session", json!({ "login": { "url": "http://a.example" }, "answer": { "token": "/t" } })),
+        (
+            "session",
+            json!({ "login": { "url": "https://a.example" }, "answer": { "token": { "jmespath": "canary[" } } }),
+        ),
+        ("command", json!({ "command": [] })),
+        ("command", json!({ "command": ["mint", "{{ canary"] })),
         (
             "oauth2",
             json!({ "token_url": "http://login.example", "client_id": "x", "client_secret": "canary" }),
         ),
         ("oauth2", json!({ "token_url": "https://login.example", "client_id": "x", "client_key": "canary" })),
         ("oauth2", json!({ "token_url": "https://login.example", "grant": "password" })),
+        ("client-certificate", json!({ "key": "canary" })),
+        ("client-certificate", json!({ "key": keys::p256().private })),
+        (
+            "client-certificate",
+            json!({ "key": keys::p256().private, "certificate": TestCa::new().client("x").certificate }),
+        ),
+        (
+            "oauth2",
+            json!({
+                "token_url": "https://login.example", "client_id": "x", "client_secret": "canary",
+                "dpop": { "key": "canary" },
+            }),
+        ),
     ];
     for (name, settings) in wrong {
         let [linked, plugins @ ..] = homes().each_ref().map(|(home, types)| {

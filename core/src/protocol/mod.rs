@@ -8,7 +8,7 @@
 //!
 //! Between processes the same messages travel as lines of JSON, in the [`frame`]s that say whose they are.
 
-mod base64;
+pub(crate) mod base64;
 pub mod frame;
 mod wire;
 
@@ -17,9 +17,23 @@ use std::time::{Duration, SystemTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Caller, Challenge, Credential, Error, HttpHeader, HttpRequest, HttpResponse, Origin, Secret};
+use crate::{
+    Caller, Challenge, Credential, Error, HttpHeader, HttpRequest, HttpResponse, Inputs, Origin, Places,
+    Secret,
+};
 
 pub(crate) use wire::{exposed, millis};
+
+/// What an instance says of itself when it was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// What it reads.
+    #[serde(flatten)]
+    pub inputs: Inputs,
+    /// Where it places values; `None` if it does not say, as those built with an older SDK.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<Places>,
+}
 
 /// What a conversation begins with. It holds only what the profile declared in its [`Inputs`](crate::Inputs).
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -96,6 +110,12 @@ pub struct Run {
     /// Further variables.
     #[serde(default)]
     pub environment: Vec<HttpHeader>,
+    /// The folder that it runs in, relative to the configuration's; that one, if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+    /// Whether the end of what it says on standard error is kept. Else it goes nowhere.
+    #[serde(default)]
+    pub keeps_errors: bool,
     /// How long it may take, in milliseconds on the wire.
     #[serde(with = "millis::duration")]
     #[schemars(with = "u64")]
@@ -112,6 +132,14 @@ pub struct Ran {
     #[serde(default, with = "exposed::bytes")]
     #[schemars(with = "exposed::bytes::Bytes")]
     pub output: Secret<Vec<u8>>,
+    /// The end of what it said on standard error, if that was to be kept. It counts as secret.
+    #[serde(default, with = "exposed::bytes", skip_serializing_if = "nothing")]
+    #[schemars(with = "exposed::bytes::Bytes")]
+    pub errors: Secret<Vec<u8>>,
+}
+
+fn nothing(bytes: &Secret<Vec<u8>>) -> bool {
+    bytes.expose().is_empty()
 }
 
 /// The host's answer to a [`Need`], with the time of the answer.

@@ -1,6 +1,6 @@
 //! The issuer that the conversations of the suite are with.
 
-use countersign::protocol::Event;
+use countersign::protocol::{Event, Ran};
 use countersign::{Error, HttpHeader, HttpResponse, Secret};
 
 use super::CANARY;
@@ -53,6 +53,14 @@ impl<'a> Issuer<'a> {
             Some((from, fault)) if nth >= from => fault.instead_of(&good),
             _ => Event::Http(good),
         }
+    }
+}
+
+impl Issuer<'_> {
+    /// What a program prints that is run.
+    pub(super) fn printed(&self) -> Ran {
+        let output = self.script.printed(self.conversation, self.stated);
+        Ran { status: Some(0), output, errors: Secret::default() }
     }
 }
 

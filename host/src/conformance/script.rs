@@ -66,6 +66,16 @@ impl Script {
         Self { answers: vec![Answer { status: 200, headers: Default::default(), body }], generic: true }
     }
 
+    /// What a program prints: the first answer's body, or a credential in Countersign's own shape.
+    pub(super) fn printed(&self, conversation: usize, stated: Stated) -> Secret<Vec<u8>> {
+        if !self.generic {
+            return self.answer(0, conversation, stated).body;
+        }
+        let body = json!({ "token": "t0ken-of-conversation-{{conversation}}", "expires_in": 900 });
+        let answers = vec![Answer { status: 200, headers: Default::default(), body }];
+        Self { answers, generic: true }.answer(0, conversation, stated).body
+    }
+
     /// Whether nobody wrote it for the plugin under test.
     pub(super) const fn is_generic(&self) -> bool {
         self.generic

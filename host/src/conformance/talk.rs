@@ -98,6 +98,7 @@ impl<'a> Talk<'a> {
                 self.now = self.now.checked_add(duration).unwrap_or(self.now + LONGEST * 2);
                 Event::Slept
             }
+            Need::Run(_) => Event::Ran(self.issuer.printed()),
             _ => Event::Failed(Error::unsupported("this host does not know what the profile needs")),
         };
         if self.now.duration_since(self.began).unwrap_or_default() > LONGEST {

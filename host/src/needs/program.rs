@@ -1,10 +1,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use countersign::Error;
 use countersign::protocol::{Ran, Run};
+use countersign::{Error, Secret};
 
-use crate::bounded_program::{self, Stop};
+use crate::bounded_program::{self, Ended, Stop};
 
 /// The most that a program may print, in bytes.
 const LIMIT: usize = 1 << 20;
@@ -28,11 +28,24 @@ pub(super) fn run(run: &Run, folder: &Path) -> Result<Ran, Error> {
     for variable in &run.environment {
         command.env(&variable.name, variable.value.expose());
     }
+    let folder = run.folder.as_ref().map_or_else(|| folder.to_owned(), |below| folder.join(below));
     if !folder.as_os_str().is_empty() {
+        // Else a folder that is missing looks as if the program were.
+        if !folder.is_dir() {
+            return Err(Error::config(format!("the folder for the program `{shown}` is not there")));
+        }
         command.current_dir(folder);
     }
-    match bounded_program::run(&mut command, LIMIT, run.timeout) {
-        Ok((output, status)) => Ok(Ran { status: status.code(), output }),
+    let ended = match run.keeps_errors {
+        true => bounded_program::run_keeping_errors(&mut command, LIMIT, run.timeout),
+        false => bounded_program::run(&mut command, LIMIT, run.timeout).map(|(printed, status)| Ended {
+            printed,
+            errors: Secret::default(),
+            status,
+        }),
+    };
+    match ended {
+        Ok(Ended { printed, errors, status }) => Ok(Ran { status: status.code(), output: printed, errors }),
         Err(stop) => {
             let words = format!("the program `{shown}`{}", stop.words(LIMIT, run.timeout));
             Err(match stop {
@@ -57,6 +70,8 @@ mod tests {
             arguments: vec!["-c".to_owned(), script.to_owned()],
             inherit: vec!["HOME".to_owned()],
             environment: vec![HttpHeader { name: "GIVEN".to_owned(), value: "given".into() }],
+            folder: None,
+            keeps_errors: false,
             timeout: Duration::from_secs(5),
         }
     }
@@ -86,5 +101,30 @@ mod tests {
         assert!(error.message().contains("was killed"), "{error}");
         let much = run(&sh("head -c 1100000 /dev/zero"), Path::new("/")).unwrap_err();
         assert!(much.message().contains("more than 1024 KiB"), "{much}");
+    }
+
+    #[test]
+    fn it_runs_in_the_folder_that_is_said_which_has_to_be_there() {
+        let below = Run { folder: Some("usr".to_owned()), ..sh("pwd") };
+        assert_eq!(run(&below, Path::new("/")).unwrap().output.expose(), b"/usr\n");
+        let missing = Run { folder: Some("no-such-folder".to_owned()), ..sh("pwd") };
+        let error = run(&missing, Path::new("/")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().contains("folder"), "{error}");
+    }
+
+    #[test]
+    fn the_end_of_its_errors_is_kept_where_that_is_wanted_and_never_stops_it() {
+        let said = |script: &str, keeps_errors| {
+            let ran = run(&Run { keeps_errors, ..sh(script) }, Path::new("/")).unwrap();
+            (ran.status, String::from_utf8(ran.errors.expose().clone()).unwrap())
+        };
+        assert_eq!(said("echo canary; echo said >&2; exit 3", true), (Some(3), "said\n".to_owned()));
+        assert_eq!(said("echo canary >&2", false), (Some(0), String::new()));
+        // More than a pipe holds, before and after its output has ended.
+        let much = "head -c 300000 /dev/zero | tr '\\0' x >&2; exec >&-; head -c 300000 /dev/zero | tr '\\0' y >&2; echo end >&2";
+        let (status, errors) = said(much, true);
+        assert_eq!((status, errors.len()), (Some(0), 4096));
+        assert!(errors.ends_with("yend\n"), "{errors}");
     }
 }

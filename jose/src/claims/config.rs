@@ -8,7 +8,7 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::period::Period;
+use countersign::Period;
 
 /// The token's claims (RFC 7519 §4). Every text may be a template over the caller: `{{ caller.user }}`.
 ///

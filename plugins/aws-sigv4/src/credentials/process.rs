@@ -32,6 +32,8 @@ pub(super) async fn keys(cx: &Context, line: &str) -> Result<Keys, Error> {
         arguments: words.collect(),
         inherit: INHERIT.map(str::to_owned).to_vec(),
         environment: Vec::new(),
+        folder: None,
+        keeps_errors: false,
         timeout: TIMEOUT,
     };
     let ran = cx.run(run).await?;

@@ -9,11 +9,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// A length of time in whole seconds, written as an operator does: `"30s"`, `"5m"`, `"1h"`, `"1d"`, `"1h30m"`,
 /// from the largest unit to the smallest.
 ///
-/// Whole seconds because the dates in a token are (RFC 7519 §2, NumericDate; integers are what every verifier reads).
+/// Whole seconds, as the dates in a token are (RFC 7519 §2, NumericDate; integers are what every verifier reads).
 ///
 /// # Example
 /// ```
-/// use countersign_jose::Period;
+/// use countersign::Period;
 ///
 /// let period: Period = "1h30m".parse().unwrap();
 /// assert_eq!(period.as_secs(), 5400);

@@ -35,7 +35,7 @@ async fn call(host: &Host, connector: &str, method: Method, body: &str) -> (u16,
         .header("webhook-id", "msg_1")
         .body(Bytes::copy_from_slice(body.as_bytes()))
         .unwrap();
-    let answer = Client::new().send(&*host.connector(connector).unwrap(), request).await;
+    let answer = Client::new().send(&host.connector(connector).unwrap(), request).await;
     read(answer.unwrap_or_else(|error| panic!("{connector}: {error}"))).await
 }
 

@@ -23,7 +23,7 @@ pub struct HmacConfig {
     /// How the secret is written: `utf-8` (the default: the text's own bytes), `base64`, `base64url` or `hex`.
     #[serde(default)]
     pub secret_encoding: Encoding,
-    /// A text that the secret begins with and that is not part of it, such as `whsec_`.
+    /// A text that is not part of the secret where the secret begins with it, such as `whsec_`.
     pub secret_prefix: Option<String>,
     /// The algorithm: `hmac-sha256` by default.
     #[serde(default)]
@@ -115,14 +115,8 @@ impl HmacConfig {
     fn key(&self) -> Result<Key, Error> {
         let mut secret = self.secret.clone().without_line_end();
         if let Some(prefix) = &self.secret_prefix {
-            secret = match secret.expose().strip_prefix(prefix) {
-                Some(rest) => rest.into(),
-                None => {
-                    let message =
-                        "is not what `secret` begins with; remove it, or look whether the secret is whole";
-                    return Err(Error::config(message).at("secret_prefix"));
-                }
-            };
+            let rest = secret.expose().strip_prefix(prefix.as_str()).map(Secret::from);
+            secret = rest.unwrap_or(secret);
         }
         Key::new(self.algorithm, &self.secret_encoding.decode(&secret)?)
     }

@@ -26,8 +26,7 @@ pub struct HttpSignatureConfig {
     pub key_id: Option<String>,
     /// What is covered, in order: `["@method", "@target-uri"]` by default. A request that lacks one of them is not sent.
     pub components: Option<Vec<String>>,
-    /// What is covered where a request has it; `["content-digest", "content-type", "authorization"]` unless `components`
-    /// are set.
+    /// What is covered besides, where a request has it: `["content-digest", "content-type", "authorization"]` by default.
     pub optional_components: Option<Vec<String>>,
     /// The hash of the body in `Content-Digest`: `sha-256` (the default), `sha-512`, or `none` where the application sends
     /// that header itself.
@@ -102,9 +101,11 @@ impl HttpSignatureConfig {
             });
             parsed.collect::<Result<Vec<_>, _>>()
         };
-        let usual = if self.components.is_none() { &COVERED_WHERE_THERE[..] } else { &[] };
         let components = given("components", &self.components, &COVERED)?;
-        let optional = given("optional_components", &self.optional_components, usual)?;
+        let mut optional = given("optional_components", &self.optional_components, &COVERED_WHERE_THERE)?;
+        if self.optional_components.is_none() {
+            optional.retain(|usual| !components.iter().any(|component| component.is(usual)));
+        }
         if components.is_empty() {
             let message = "covers nothing, so that the signature would fit any request (RFC 9421 §7.2.1); name `@method` and `@target-uri` at least";
             return Err(Error::config(message).at("components"));

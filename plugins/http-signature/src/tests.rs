@@ -111,7 +111,7 @@ fn rsa_pss_is_as_in_the_rfc() {
         ),
     ] {
         let profile = made(json!({
-            "key": keys::RSA_PSS, "key_id": "test-key-rsa-pss", "label": label, "components": components,
+            "key": keys::RSA_PSS, "key_id": "test-key-rsa-pss", "label": label, "components": components, "optional_components": [],
             "content_digest": "sha-512", "tag": tag,
         }));
         let (ours, edits) = with_request(|request| signed(&profile, &request));
@@ -131,7 +131,7 @@ fn rsa_pss_is_as_in_the_rfc() {
 fn hmac_is_as_in_the_rfc() {
     let profile = made(json!({
         "key": { "secret": keys::SHARED_SECRET, "encoding": "base64" }, "key_id": "test-shared-secret",
-        "label": "sig-b25", "components": ["date", "@authority", "content-type"],
+        "label": "sig-b25", "components": ["date", "@authority", "content-type"], "optional_components": [],
     }));
     assert!(!profile.inputs().reads_body(), "no digest, no body");
     let (_, edits) = with_request(|request| signed(&profile, &request));
@@ -152,7 +152,7 @@ fn hmac_is_as_in_the_rfc() {
 fn ed25519_is_as_in_the_rfc() {
     let profile = made(json!({
         "key": keys::ED25519, "key_id": "test-key-ed25519", "label": "sig-b26",
-        "components": ["date", "@method", "@path", "@authority", "content-type", "content-length"],
+        "components": ["date", "@method", "@path", "@authority", "content-type", "content-length"], "optional_components": [],
     }));
     let expected =
         "sig-b26=:wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==:";
@@ -174,7 +174,7 @@ fn ecdsa_is_as_in_the_rfc() {
     const CERTIFICATE: &str = ":MIIBqDCCAU6gAwIBAgIBBzAKBggqhkjOPQQDAjA6MRswGQYDVQQKDBJMZXQncyBBdXRoZW50aWNhdGUxGzAZBgNVBAMMEkxBIEludGVybWVkaWF0ZSBDQTAeFw0yMDAxMTQyMjU1MzNaFw0yMTAxMjMyMjU1MzNaMA0xCzAJBgNVBAMMAkJDMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8YnXXfaUgmnMtOXU/IncWalRhebrXmckC8vdgJ1p5Be5F/3YC8OthxM4+k1M6aEAEFcGzkJiNy6J84y7uzo9M6NyMHAwCQYDVR0TBAIwADAfBgNVHSMEGDAWgBRm3WjLa38lbEYCuiCPct0ZaSED2DAOBgNVHQ8BAf8EBAMCBsAwEwYDVR0lBAwwCgYIKwYBBQUHAwIwHQYDVR0RAQH/BBMwEYEPYmRjQGV4YW1wbGUuY29tMAoGCCqGSM49BAMCA0gAMEUCIBHda/r1vaL6G3VliL4/Di6YK0Q6bMjeSkC3dFCOOB8TAiEAx/kHSB4urmiZ0NX5r5XarmPk0wmuydBVoU4hBVZ1yhk=:";
     let profile = made(json!({
         "key": keys::ECC_P256, "key_id": "test-key-ecc-p256", "label": "ttrp",
-        "components": ["@path", "@query", "@method", "@authority", "client-cert"],
+        "components": ["@path", "@query", "@method", "@authority", "client-cert"], "optional_components": [],
     }));
     let headers = [HeaderView::new("client-cert", CERTIFICATE.as_bytes())];
     let request = RequestHead::new("POST", "https", "service.internal.example", "/foo")
@@ -199,7 +199,7 @@ fn ecdsa_is_as_in_the_rfc() {
 fn fields_of_several_lines_are_as_in_the_rfc() {
     let profile = made(json!({
         "key": keys::ED25519, "key_id": "test-key-ed25519", "label": "transform",
-        "components": ["@method", "@path", "@authority", "accept"],
+        "components": ["@method", "@path", "@authority", "accept"], "optional_components": [],
     }));
     let sign = |values: &[&str]| {
         let headers: Vec<_> =
@@ -222,7 +222,7 @@ fn lines(
     target: (&str, &str, Option<&str>),
 ) -> Result<String, Error> {
     let profile = made(json!({
-        "key": keys::ED25519, "components": components, "structured_fields": { "Example-Dict": "dictionary" },
+        "key": keys::ED25519, "components": components, "optional_components": [], "structured_fields": { "Example-Dict": "dictionary" },
     }));
     let headers: Vec<_> =
         headers.iter().map(|(name, value)| HeaderView::new(name, value.as_bytes())).collect();
@@ -339,9 +339,26 @@ fn by_default_all_that_matters_is_covered() {
 }
 
 #[test]
+fn the_body_stays_covered_when_other_components_are_named() {
+    let headers = [HeaderView::new("authorization", b"Bearer t")];
+    let request =
+        RequestHead::new("POST", "https", "a.example", "/x").with_headers(&headers).with_body(Some(b"{}"));
+    for (more, input) in [
+        (json!({}), "(\"@path\" \"authorization\" \"content-digest\")"),
+        (json!({ "optional_components": [] }), "(\"@path\" \"authorization\")"),
+        (json!({ "content_digest": "none" }), "(\"@path\" \"authorization\")"),
+    ] {
+        let mut settings = json!({ "key": keys::ED25519, "components": ["@path", "authorization"] });
+        settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let (_, edits) = signed(&made(settings), &request);
+        assert!(value(&edits, "signature-input").starts_with(&format!("sig1={input};")), "{more}");
+    }
+}
+
+#[test]
 fn parameters_are_structured_fields() {
     let profile = made(json!({
-        "key": keys::ED25519, "key_id": "a\"b\\c", "components": ["@method"], "lifetime": "5m", "alg": true,
+        "key": keys::ED25519, "key_id": "a\"b\\c", "components": ["@method"], "optional_components": [], "lifetime": "5m", "alg": true,
         "nonce": true, "tag": "t", "label": "my-sig",
     }));
     let request = RequestHead::new("GET", "https", "a.example", "/");
@@ -422,7 +439,7 @@ fn wrong_settings_are_named_with_the_way_out() {
         ),
         (json!({ "optional_components": ["@method"] }), "optional_components[0]", "twice"),
         (
-            json!({ "components": ["@method"], "content_digest": "sha-512" }),
+            json!({ "optional_components": [], "content_digest": "sha-512" }),
             "content_digest",
             "no component covers it",
         ),

@@ -58,7 +58,7 @@ fn passes(file: &Path, configs: &[&str]) {
         _ => None,
     };
     let more = script.as_ref().map(|script| ["--script", script.to_str().unwrap()]);
-    let (code, report) = test(&folder(configs), file, more.as_ref().map_or(&[], |more| more.as_slice()));
+    let (code, report) = test(&folder(configs), file, more.as_ref().map_or(&[][..], |more| more.as_slice()));
     let homes = report["homes"].as_array().unwrap();
     let words = failures(&report).join("\n");
     assert_eq!((code, words.as_str()), (0, ""), "{}", file.display());

@@ -34,6 +34,9 @@ pub struct Credential {
     /// Presented on the connections that carry this credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     client_certificate: Option<ClientCertificate>,
+    /// What of the API's answers `sign` is told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    learns: Vec<Learns>,
     /// How long it lives.
     #[serde(default)]
     lifetime: Lifetime,
@@ -116,6 +119,18 @@ impl Credential {
         self
     }
 
+    /// Has [`sign`](crate::AuthProfile::sign) told, by [`RequestHead::learned`](crate::RequestHead::learned), what the
+    /// API said last in a header field of its answers: the nonce that it wants to see next, say.
+    ///
+    /// The host keeps the latest value per connector, so that what one API says is never told to another. A rejection
+    /// whose `WWW-Authenticate` holds the words `demanded_by` is no verdict on the credential: the call is made once
+    /// more, with the same credential and what was just learned.
+    #[must_use]
+    pub fn learning(mut self, header: impl Into<String>, demanded_by: impl Into<String>) -> Self {
+        self.learns.push(Learns { header: header.into(), demanded_by: demanded_by.into() });
+        self
+    }
+
     /// Lives for so long, counted from the moment at which it was asked for.
     #[must_use]
     pub const fn valid_for(mut self, duration: Duration) -> Self {
@@ -184,6 +199,11 @@ impl Credential {
         self.client_certificate.as_ref()
     }
 
+    /// What of the API's answers `sign` is told.
+    pub fn learns(&self) -> &[Learns] {
+        &self.learns
+    }
+
     /// How long it lives.
     pub const fn lifetime(&self) -> Lifetime {
         self.lifetime
@@ -241,6 +261,16 @@ pub struct Placement {
     #[serde(with = "exposed")]
     #[schemars(with = "String")]
     pub value: Secret,
+}
+
+/// A header field of the API's answers whose latest value signatures are made with: see
+/// [`learning`](Credential::learning).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Learns {
+    /// The field's name, in lower case.
+    pub header: String,
+    /// The words in the `WWW-Authenticate` of a rejection that ask for a new signature, and not for a new credential.
+    pub demanded_by: String,
 }
 
 /// A certificate chain and its private key, both PEM, to present in TLS (RFC 8446 §4.4.2).

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::exposed;
-use crate::{Error, ErrorKind, Secret};
+use crate::{ClientCertificate, Error, ErrorKind, Secret};
 
 /// An HTTP request that a profile asks its host to send. Header values and body count as secret.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -21,18 +21,35 @@ pub struct HttpRequest {
     #[serde(default, with = "exposed::bytes", skip_serializing_if = "is_empty")]
     #[schemars(with = "exposed::bytes::Bytes")]
     pub body: Secret<Vec<u8>>,
+    /// Presented on the connection, which is shared with no other identity. The URL is then `https`, or the request is
+    /// not sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificate>,
 }
 
 impl HttpRequest {
     /// A request without headers and body.
     pub fn new(method: impl Into<String>, url: impl Into<String>) -> Self {
-        Self { method: method.into(), url: url.into(), headers: Vec::new(), body: Secret::default() }
+        Self {
+            method: method.into(),
+            url: url.into(),
+            headers: Vec::new(),
+            body: Secret::default(),
+            client_certificate: None,
+        }
     }
 
     /// Adds a header field.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.headers.push(HttpHeader { name: name.into(), value: value.into() });
+        self
+    }
+
+    /// Presents a client certificate on the connection (RFC 8446 §4.4.2).
+    #[must_use]
+    pub fn client_certificate(mut self, certificate: ClientCertificate) -> Self {
+        self.client_certificate = Some(certificate);
         self
     }
 

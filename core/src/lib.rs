@@ -20,6 +20,7 @@ mod period;
 mod place;
 #[cfg(feature = "template")]
 mod placements;
+mod places;
 mod profile;
 pub mod protocol;
 mod register;
@@ -37,7 +38,7 @@ mod withheld;
 pub use caller::Caller;
 pub use challenge::Challenge;
 pub use context::{Context, Http, SignContext};
-pub use credential::{ClientCertificate, Credential, Lifetime, Placement};
+pub use credential::{ClientCertificate, Credential, Learns, Lifetime, Placement};
 pub use error::{Error, ErrorKind};
 pub use exchange::{HttpHeader, HttpRequest, HttpResponse};
 pub use fixed_lifetime::FixedLifetime;
@@ -49,6 +50,7 @@ pub use period::Period;
 pub use place::Place;
 #[cfg(feature = "template")]
 pub use placements::Placements;
+pub use places::Places;
 pub use profile::AuthProfile;
 pub use register::{Manifest, PlaceEdit, Profile, ProfileType, Signer};
 pub use request::{Edits, HeaderView, RequestHead};

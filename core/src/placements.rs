@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use crate::{Caller, Credential, Error, Place, Secret, Table, Template};
+use crate::{Caller, Credential, Error, Place, Places, Secret, Table, Template};
 
 /// Headers, query parameters and cookies that settings name, each with a template over the caller and over what was
 /// obtained: `headers = { X-Session = "{{ answer.token }}" }`.
@@ -82,6 +82,11 @@ impl Placements {
     /// Whether nothing is placed.
     pub const fn is_empty(&self) -> bool {
         self.placed.is_empty()
+    }
+
+    /// Where values go, to be declared.
+    pub fn places(&self) -> Places {
+        self.placed.iter().fold(Places::none(), |places, placed| places.and(placed.place, &placed.name))
     }
 
     /// The caller attributes that the templates read.

@@ -3,7 +3,7 @@ use std::future::Future;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Context, Credential, Edits, Error, Inputs, RequestHead, SignContext};
+use crate::{Context, Credential, Edits, Error, Inputs, Places, RequestHead, SignContext};
 
 /// A profile type: how credentials of one scheme are made from settings.
 ///
@@ -73,6 +73,15 @@ pub trait AuthProfile: Sized + Send + Sync + 'static {
     /// What this instance reads of the caller and the target. It must not change over the instance's life.
     fn inputs(&self) -> Inputs {
         Inputs::none()
+    }
+
+    /// Where this instance puts values on requests, and what its signature covers: exactly, as its settings decide it.
+    /// `None` when that is known only with a credential. It must not change over the instance's life.
+    ///
+    /// With it `countersign check` finds profiles of one connector that get into each other's way; without it, the first
+    /// call does.
+    fn places(&self) -> Option<Places> {
+        None
     }
 
     /// Obtains a credential. Slow path: the host caches the result until its lifetime says otherwise.

@@ -8,12 +8,17 @@ use serde::{Deserialize, Serialize};
 use crate::flow::{AsyncFlow, Flow};
 use crate::panic::{Guarded, guard};
 use crate::protocol::{Start, Step};
-use crate::{AuthProfile, Credential, Edits, Error, Inputs, RequestHead, SignContext, config};
+use crate::{AuthProfile, Credential, Edits, Error, Inputs, Places, RequestHead, SignContext, config};
 
 /// One configured instance of a profile type, whatever its home.
 pub trait Profile: Send + Sync {
     /// What it reads of the caller and the target.
     fn inputs(&self) -> Inputs;
+
+    /// Where it puts values on requests, and what its signature covers, if it says so.
+    fn places(&self) -> Option<Places> {
+        None
+    }
 
     /// Begins to acquire a credential.
     fn start(&self, start: Start) -> (Step, Box<dyn Flow>);
@@ -114,6 +119,7 @@ impl ProfileType {
 struct Registered<P: AuthProfile> {
     profile: Arc<Guarded<P>>,
     inputs: Inputs,
+    places: Option<Places>,
 }
 
 impl<P: AuthProfile> Registered<P> {
@@ -121,13 +127,18 @@ impl<P: AuthProfile> Registered<P> {
         let config: P::Config = config::parse(settings)?;
         let profile = guard(P::TYPE, "new", || P::new(config))??;
         let inputs = guard(P::TYPE, "inputs", || profile.inputs())?;
-        Ok(Self { profile: Arc::new(Guarded::new(profile)), inputs })
+        let places = guard(P::TYPE, "places", || profile.places())?;
+        Ok(Self { profile: Arc::new(Guarded::new(profile)), inputs, places })
     }
 }
 
 impl<P: AuthProfile> Profile for Registered<P> {
     fn inputs(&self) -> Inputs {
         self.inputs.clone()
+    }
+
+    fn places(&self) -> Option<Places> {
+        self.places.clone()
     }
 
     fn start(&self, start: Start) -> (Step, Box<dyn Flow>) {

@@ -59,6 +59,13 @@ impl<'a> RequestHead<'a> {
         self
     }
 
+    /// With what the API said before, each under the header field's name in lower case.
+    #[must_use]
+    pub fn with_learned(mut self, learned: &'a [HeaderView<'a>]) -> Self {
+        self.further = learned.into();
+        self
+    }
+
     /// The method, in capitals.
     pub fn method(&self) -> &'a str {
         self.method.as_str()
@@ -92,6 +99,17 @@ impl<'a> RequestHead<'a> {
     /// The values of a header field, in order; the name in lower case.
     pub fn header<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         self.headers().iter().filter(move |header| header.name() == name).map(HeaderView::value)
+    }
+
+    /// What the API said last in a header field of its answers, if the credential [learns](crate::Credential::learning) it
+    /// and there was one; the name in lower case.
+    pub fn learned(&self, name: &str) -> Option<&'a [u8]> {
+        self.all_learned().iter().find(|header| header.name() == name).map(HeaderView::value)
+    }
+
+    /// All that was learned.
+    pub(crate) fn all_learned(&self) -> &'a [HeaderView<'a>] {
+        self.further.as_slice()
     }
 
     /// The body: `None` when the profile did not declare that it reads it.

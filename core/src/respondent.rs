@@ -120,9 +120,9 @@ impl<T: TypeSource> Respondent<T> {
         let Create { id, profile: number, type_name, settings } = create;
         let made = self.types.create(&type_name, &settings);
         or_failed(id, made, |profile| {
-            let inputs = profile.inputs();
+            let (inputs, places) = (profile.inputs(), profile.places());
             self.profiles.insert(number, profile);
-            FromPlugin::Created(Created { id, inputs })
+            FromPlugin::Created(Created { id, inputs, places })
         })
     }
 

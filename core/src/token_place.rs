@@ -1,4 +1,4 @@
-use crate::{Credential, Edits, Error, Place, Secret};
+use crate::{Credential, Edits, Error, Place, Places, Secret};
 
 /// Where a token goes and which word stands before it: `Authorization: Bearer …` unless the settings say otherwise.
 ///
@@ -56,12 +56,23 @@ impl TokenPlace {
 
     /// A credential that places the token; its lifetime is yet to be said.
     pub fn credential(&self, token: impl AsRef<str>) -> Credential {
-        Credential::new().and(self.place, &self.name, self.value(token.as_ref()))
+        self.place(Credential::new(), token)
+    }
+
+    /// Adds the token to a credential that holds something already.
+    #[must_use]
+    pub fn place(&self, credential: Credential, token: impl AsRef<str>) -> Credential {
+        credential.and(self.place, &self.name, self.value(token.as_ref()))
     }
 
     /// The same for a token that is made for one request.
     pub fn edits(&self, token: impl AsRef<str>) -> Edits {
         Edits::none().and(self.place, self.name.clone(), self.value(token.as_ref()))
+    }
+
+    /// That place, to be declared.
+    pub fn places(&self) -> Places {
+        Places::none().and(self.place, &self.name)
     }
 
     fn value(&self, token: &str) -> Secret {

@@ -4,6 +4,7 @@ use countersign_api_key as _;
 use countersign_aws_sigv4 as _;
 use countersign_basic as _;
 use countersign_bearer as _;
+use countersign_client_certificate as _;
 use countersign_command as _;
 use countersign_digest as _;
 use countersign_hmac as _;

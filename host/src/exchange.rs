@@ -6,7 +6,7 @@ use countersign::{Error, HttpHeader, HttpRequest, HttpResponse, Origin, Secret};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use tracing::debug;
 
-use crate::transport::{Transport, unreachable};
+use crate::transport::{Transports, Trouble, unreachable};
 
 /// Bounds of one exchange.
 #[derive(Debug, Clone, Copy)]
@@ -29,17 +29,38 @@ impl Default for ExchangeLimits {
 /// Performs exchanges for profiles.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    transport: Transport,
+    transports: Transports,
     limits: ExchangeLimits,
 }
 
 impl Exchange {
-    pub(crate) const fn new(transport: Transport, limits: ExchangeLimits) -> Self {
-        Self { transport, limits }
+    pub(crate) const fn new(transports: Transports, limits: ExchangeLimits) -> Self {
+        Self { transports, limits }
     }
 
     /// Sends a request and reads the whole answer. The error says which origin, and nothing of what was sent.
     pub(crate) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
+        self.send_or_trouble(request).await.map_err(|(error, _)| error)
+    }
+
+    /// The same; where no answer came because of the connection, the error comes with what was the matter with it.
+    pub(crate) async fn send_or_trouble(
+        &self,
+        request: HttpRequest,
+    ) -> Result<HttpResponse, (Error, Option<Trouble>)> {
+        let origin = self.may_go(&request).map_err(|error| (error, None))?;
+        match tokio::time::timeout(self.limits.deadline, self.perform(request, &origin)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let seconds = self.limits.deadline.as_secs_f32();
+                let late = Error::unavailable(format!("{origin} gave no whole answer within {seconds} s"));
+                Err((late, Some(Trouble::Late)))
+            }
+        }
+    }
+
+    /// Where a request goes, if it may.
+    fn may_go(&self, request: &HttpRequest) -> Result<Origin, Error> {
         let uri: Uri =
             request.url.parse().map_err(|_| Error::config("the profile asks for a URL that is none"))?;
         let origin = Origin::of(&uri).map_err(|error| {
@@ -51,34 +72,37 @@ impl Exchange {
                 "{origin} is plain http, and credentials would cross the network in clear; use https"
             )));
         }
-        match tokio::time::timeout(self.limits.deadline, self.perform(request, &origin)).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                let seconds = self.limits.deadline.as_secs_f32();
-                Err(Error::unavailable(format!("{origin} gave no whole answer within {seconds} s")))
-            }
-        }
+        Ok(origin)
     }
 
-    async fn perform(&self, request: HttpRequest, origin: &Origin) -> Result<HttpResponse, Error> {
+    async fn perform(
+        &self,
+        request: HttpRequest,
+        origin: &Origin,
+    ) -> Result<HttpResponse, (Error, Option<Trouble>)> {
+        let trouble = |error: &reqwest::Error| (unreachable(origin, error), Some(Trouble::of(error)));
         let method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| Error::internal("the profile asks for a method that is none"))?;
-        let sent = self
-            .transport
+            .map_err(|_| (Error::internal("the profile asks for a method that is none"), None))?;
+        let transport = self.transports.of(request.client_certificate.as_ref(), origin);
+        let sent = transport
+            .map_err(|error| (error, None))?
             .to(origin.is_loopback() || origin.is_link_local())
             .request(method, &request.url)
-            .headers(headers(&request.headers)?)
+            .headers(headers(&request.headers).map_err(|error| (error, None))?)
             .body(request.body.expose().clone())
             .send()
             .await;
-        let mut response = sent.map_err(|error| unreachable(origin, &error))?;
+        let mut response = sent.map_err(|error| trouble(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().iter().map(header).collect();
         let mut body = Secret::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(origin, &error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| trouble(&error))? {
             if body.expose().len() + chunk.len() > self.limits.body {
                 let cap = self.limits.body / 1024;
-                return Err(Error::unavailable(format!("{origin} answered with more than {cap} KiB")));
+                return Err((
+                    Error::unavailable(format!("{origin} answered with more than {cap} KiB")),
+                    None,
+                ));
             }
             extend(&mut body, &chunk);
         }

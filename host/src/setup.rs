@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use countersign::Inputs;
 
+use crate::composition::conflicts;
 use crate::config::{
     Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginConfig, PluginsConfig,
     ProfileConfig, ServeConfig, Sources, StoreConfig, Watched,
 };
+use crate::explain::{Record, secrets_of};
 use crate::instance::{Instance, wait};
 use crate::needs::Grants;
 use crate::plugin::{
@@ -50,11 +52,16 @@ impl Setup {
     /// # Errors
     /// Everything that is wrong, in one go.
     pub fn read(path: &Path) -> Result<Self, Findings> {
-        Self::read_with(path, Arc::default())
+        Self::read_with(path, Arc::default(), None)
     }
 
     /// As [`read`](Setup::read), but what is on the shelf is not loaded again.
-    pub(crate) fn read_with(path: &Path, shelf: Arc<Shelf>) -> Result<Self, Findings> {
+    /// The secrets of the settings are kept in the record, so that they are told nowhere.
+    pub(crate) fn read_with(
+        path: &Path,
+        shelf: Arc<Shelf>,
+        record: Option<&Record>,
+    ) -> Result<Self, Findings> {
         let document = Document::read(path)?;
         let Loaded { registry, plugins, mut findings, trusted } = types(&document, &shelf)?;
         let refused_plugins = findings.len();
@@ -64,7 +71,7 @@ impl Setup {
         let sources = Sources::system();
         let mut ready = Vec::with_capacity(profiles.len());
         for profile in profiles {
-            match make(&registry, &profile, &sources) {
+            match make(&registry, &profile, &sources, record) {
                 Ok(mut made) => {
                     findings.extend(std::mem::take(&mut made.warnings));
                     ready.push(ReadyProfile { config: profile, made });
@@ -72,6 +79,13 @@ impl Setup {
                 Err(problems) => findings.extend(problems),
             }
         }
+        let places = |name: &str| {
+            ready
+                .iter()
+                .find(|profile| profile.name() == name)
+                .and_then(|profile| profile.made.instance.places())
+        };
+        findings.extend(conflicts(&connectors, places));
         if serve.is_some() {
             findings.extend(unsupplied_callers(&connectors, &ready));
         }
@@ -283,8 +297,12 @@ pub(crate) fn make(
     registry: &Registry,
     profile: &ProfileConfig,
     sources: &Sources,
+    record: Option<&Record>,
 ) -> Result<Made, Findings> {
     let mut resolved = profile.settings.resolve(sources)?;
+    if let (Some(record), Some(manifest)) = (record, registry.manifest(&profile.type_name)) {
+        record.keep_secrets(secrets_of(&resolved.value, &manifest.schema));
+    }
     let instance = registry
         .instance(&profile.type_name, &resolved.value)
         .map_err(|error| Findings::from(profile.settings.locate(&error)))?;

@@ -1,9 +1,11 @@
 //! Connections to other servers: TLS roots, proxies and limits in one place, for token endpoints and upstreams alike.
 
+use std::collections::HashMap;
 use std::error::Error as _;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use countersign::{Error, Origin};
+use countersign::{ClientCertificate, Error, Origin, Secret};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 
@@ -73,6 +75,152 @@ impl Transport {
     pub(crate) const fn to(&self, loopback: bool) -> &Client {
         if loopback { &self.direct } else { &self.proxied }
     }
+}
+
+/// The clients for one set of options: those of calls that present no certificate, and for each identity its own, whose
+/// connections and TLS sessions it shares with no other.
+#[derive(Debug)]
+pub(crate) struct Transports {
+    plain: Transport,
+    roots: Option<Arc<[u8]>>,
+    proxy: Option<Origin>,
+    identities: Mutex<HashMap<[u8; 32], Transport>>,
+}
+
+/// How many identities connections are kept for.
+const MOST_IDENTITIES: usize = 64;
+
+impl Transports {
+    /// Those of `plain`, which was made of the same options.
+    pub(crate) fn new(plain: Transport, roots: Option<Arc<[u8]>>, proxy: Option<Origin>) -> Self {
+        Self { plain, roots, proxy, identities: Mutex::default() }
+    }
+
+    /// The clients for a call to a server that presents that certificate, or none.
+    ///
+    /// # Errors
+    /// [`Config`](countersign::ErrorKind::Config) when the certificate cannot be used or cannot be presented there: the
+    /// call must then not be made.
+    pub(crate) fn of(
+        &self,
+        certificate: Option<&ClientCertificate>,
+        to: &Origin,
+    ) -> Result<Transport, Error> {
+        let Some(certificate) = certificate else { return Ok(self.plain.clone()) };
+        if !to.is_https() {
+            return Err(without_tls(to));
+        }
+        let digest = identity_of(certificate);
+        let mut known = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(transport) = known.get(&digest) {
+            return Ok(transport.clone());
+        }
+        let identity = Secret::new(format!("{}\n{}", certificate.key_pem.expose(), certificate.chain_pem));
+        let transport = Transport::new(Options {
+            roots: self.roots.as_deref(),
+            identity: Some(identity.expose().as_bytes()),
+            proxy: self.proxy.as_ref(),
+        })?;
+        if known.len() >= MOST_IDENTITIES {
+            known.clear();
+        }
+        known.insert(digest, transport.clone());
+        Ok(transport)
+    }
+}
+
+/// Whose certificate it is: connections are shared only by calls that present the same.
+pub(crate) fn identity_of(certificate: &ClientCertificate) -> [u8; 32] {
+    use aws_lc_rs::digest::{Context, SHA256};
+    let mut context = Context::new(&SHA256);
+    context.update(certificate.key_pem.expose().as_bytes());
+    context.update(b"\n");
+    context.update(certificate.chain_pem.as_bytes());
+    let mut identity = [0; 32];
+    identity.copy_from_slice(context.finish().as_ref());
+    identity
+}
+
+/// A certificate was to be presented where there is no TLS to present it in.
+pub(crate) fn without_tls(to: &Origin) -> Error {
+    Error::config(format!("{to} is plain http, where no client certificate can be presented; use https"))
+}
+
+/// Why no answer came, for those who look for the cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The host's name has no address.
+    Unresolved,
+    /// Nobody listens there.
+    Refused,
+    /// It took too long.
+    Late,
+    /// The other side broke TLS off, and said why: the alert's name (RFC 8446 §6).
+    Alert(String),
+    /// The other side's certificate is not accepted here, and why.
+    Certificate(String),
+    /// The connection was closed or reset without an answer.
+    Cut,
+    /// Something else.
+    Other,
+}
+
+impl Trouble {
+    /// What kept an answer away.
+    pub(crate) fn of(error: &reqwest::Error) -> Self {
+        use std::io::ErrorKind;
+        if error.is_timeout() {
+            return Self::Late;
+        }
+        let mut found = Self::Other;
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = next {
+            let io = error.downcast_ref::<std::io::Error>();
+            match error.downcast_ref::<rustls::Error>().or_else(|| io.and_then(of_tls)) {
+                Some(rustls::Error::AlertReceived(alert)) => return Self::Alert(format!("{alert:?}")),
+                Some(rustls::Error::InvalidCertificate(why)) => return Self::Certificate(why.to_string()),
+                Some(other) => return Self::Certificate(other.to_string()),
+                None => {}
+            }
+            match io.map(std::io::Error::kind) {
+                Some(ErrorKind::ConnectionRefused) => found = Self::Refused,
+                Some(ErrorKind::TimedOut) => found = Self::Late,
+                Some(
+                    ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::BrokenPipe
+                    | ErrorKind::UnexpectedEof,
+                ) => found = Self::Cut,
+                _ => {}
+            }
+            let words = error.to_string();
+            if words.contains("dns error") {
+                found = Self::Unresolved;
+            } else if found == Self::Other
+                && (words.contains("closed before") || words.contains("IncompleteMessage"))
+            {
+                found = Self::Cut;
+            }
+            next = error.source();
+        }
+        found
+    }
+}
+
+/// The error of TLS that an I/O error was made of: such errors hide in one another, and not in the chain of sources.
+fn of_tls(error: &std::io::Error) -> Option<&rustls::Error> {
+    let inner: &(dyn std::error::Error + 'static) = error.get_ref()?;
+    let mut next = Some(inner);
+    while let Some(inner) = next {
+        if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
+            return Some(tls);
+        }
+        if let Some(tls) = inner.downcast_ref::<std::io::Error>().and_then(of_tls) {
+            return Some(tls);
+        }
+        next = inner.source();
+    }
+    None
 }
 
 /// Why no answer came, in words without the URL's path and query.

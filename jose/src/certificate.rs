@@ -1,9 +1,11 @@
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign::Error;
-use pkcs8::der::asn1::{AnyRef, BitStringRef, ContextSpecific};
-use pkcs8::der::{Decode, Header, Reader, SliceReader, TagNumber};
+use pkcs8::der::asn1::{AnyRef, BitStringRef, ContextSpecific, GeneralizedTime, UtcTime};
+use pkcs8::der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
 use pkcs8::spki::SubjectPublicKeyInfoRef;
 
 use crate::pem;
@@ -87,23 +89,53 @@ pub(crate) fn is_certificate(label: &str) -> bool {
 
 /// Whether a certificate is about this public key.
 pub(crate) fn certifies(certificate: &[u8], public_key: &[u8]) -> Result<bool, Error> {
-    let bits = subject_public_key(certificate)
-        .map_err(|_| Error::config("has a certificate that is damaged: it is no valid X.509"))?;
-    Ok(bits == public_key)
+    Ok(fields(certificate)?.public_key == public_key)
 }
 
-/// Walks to the public key of a certificate (RFC 5280 §4.1) and past everything else.
-fn subject_public_key(certificate: &[u8]) -> pkcs8::der::Result<&[u8]> {
+/// What of a certificate matters here (RFC 5280 §4.1).
+pub(crate) struct Fields<'a> {
+    /// As it is written: 2 for version 3. Version 1 is not written.
+    pub(crate) version: u8,
+    pub(crate) not_before: SystemTime,
+    pub(crate) not_after: SystemTime,
+    /// The bits of its `SubjectPublicKeyInfo`.
+    pub(crate) public_key: &'a [u8],
+}
+
+/// Looks into a certificate.
+pub(crate) fn fields(certificate: &[u8]) -> Result<Fields<'_>, Error> {
+    walk(certificate).map_err(|_| Error::config("has a certificate that is damaged: it is no valid X.509"))
+}
+
+/// Walks to a certificate's validity and public key, and past everything else.
+fn walk(certificate: &[u8]) -> pkcs8::der::Result<Fields<'_>> {
     let mut outer = SliceReader::new(certificate)?;
-    let header = Header::decode(&mut outer)?;
-    let mut certificate = SliceReader::new(outer.read_slice(header.length())?)?;
-    let header = Header::decode(&mut certificate)?;
-    let mut tbs = SliceReader::new(certificate.read_slice(header.length())?)?;
-    ContextSpecific::<AnyRef<'_>>::decode_explicit(&mut tbs, TagNumber(0))?;
-    for _serial_signature_issuer_validity_subject in 0..5 {
+    let mut certificate = content(&mut outer)?;
+    let mut tbs = content(&mut certificate)?;
+    let version =
+        ContextSpecific::<u8>::decode_explicit(&mut tbs, TagNumber(0))?.map_or(0, |field| field.value);
+    for _serial_signature_issuer in 0..3 {
         AnyRef::decode(&mut tbs)?;
     }
+    let mut validity = content(&mut tbs)?;
+    let (not_before, not_after) = (time(&mut validity)?, time(&mut validity)?);
+    let _subject = AnyRef::decode(&mut tbs)?;
     let info = SubjectPublicKeyInfoRef::decode(&mut tbs)?;
     let bits: BitStringRef<'_> = info.subject_public_key;
-    Ok(bits.raw_bytes())
+    Ok(Fields { version, not_before, not_after, public_key: bits.raw_bytes() })
+}
+
+/// What is inside the next sequence.
+fn content<'a>(reader: &mut SliceReader<'a>) -> pkcs8::der::Result<SliceReader<'a>> {
+    let header = Header::decode(reader)?;
+    SliceReader::new(reader.read_slice(header.length())?)
+}
+
+/// RFC 5280 §4.1.2.5: UTCTime until 2049, GeneralizedTime from then on.
+fn time(reader: &mut SliceReader<'_>) -> pkcs8::der::Result<SystemTime> {
+    let since = match Tag::peek(reader)? {
+        Tag::UtcTime => UtcTime::decode(reader)?.to_unix_duration(),
+        _ => GeneralizedTime::decode(reader)?.to_unix_duration(),
+    };
+    Ok(UNIX_EPOCH + since)
 }

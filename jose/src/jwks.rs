@@ -114,4 +114,16 @@ mod tests {
         let members = Members { n: Some(n.into()), e: Some("AQAB".into()), ..Members::of("RSA") };
         assert_eq!(members.thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     }
+
+    #[test]
+    fn thumbprint_is_that_of_rfc_9449() {
+        // RFC 9449 §4.2, figure 2 (the key), and §6.1, figure 7 (`jkt`).
+        let members = Members {
+            crv: Some("P-256"),
+            x: Some("l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs".into()),
+            y: Some("9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA".into()),
+            ..Members::of("EC")
+        };
+        assert_eq!(members.thumbprint(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+    }
 }

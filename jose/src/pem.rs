@@ -61,6 +61,21 @@ pub(crate) fn blocks(text: &str) -> Result<Vec<Block>, Error> {
     Ok(blocks)
 }
 
+/// Writes one block, with a line end after each 64 characters (RFC 7468 §2).
+pub(crate) fn write(label: &str, der: &[u8], out: &mut String) {
+    let base64 = Zeroizing::new(STANDARD.encode(der));
+    out.reserve(base64.len() + base64.len() / 64 + 2 * (BEGIN.len() + label.len() + DASHES.len()) + 4);
+    out.extend([BEGIN, label, DASHES, "\n"]);
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        // Base64 is ASCII, so every index is a boundary.
+        let (line, after) = rest.split_at(rest.len().min(64));
+        out.extend([line, "\n"]);
+        rest = after;
+    }
+    out.extend([END, label, DASHES, "\n"]);
+}
+
 fn block(label: &str, body: &str) -> Result<Block, Error> {
     if body.contains("Proc-Type:") {
         return Ok(Block { label: OLD_ENCRYPTION.into(), der: Zeroizing::default() });

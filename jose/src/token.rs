@@ -1,9 +1,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::{Caller, Error, Secret};
-use zeroize::Zeroizing;
 
 use crate::claims::{Claims, ClaimsConfig, Moment};
 use crate::header::HeaderConfig;
@@ -93,27 +90,8 @@ impl TokenSigner {
         let moment = self.moment(now, random)?;
         let payload = self.claims.render(caller, &moment)?;
 
-        // Every length is known, so the token is written once, in its place, and no copy of it stays behind.
-        let signature_bytes = self.key.signature_bytes();
-        let signed = self.header.len() + encoded(payload.len());
-        let mut token = Zeroizing::new(vec![0; signed + 1 + encoded(signature_bytes)]);
-        token[..self.header.len()].copy_from_slice(self.header.as_bytes());
-        encode(&payload, &mut token[self.header.len()..signed])?;
-        let (mut short, mut long);
-        let buffer: &mut [u8] = if signature_bytes <= 64 {
-            short = [0; 64]; // all but RSA, and clearing more is felt beside an HMAC
-            &mut short
-        } else {
-            long = [0; SigningKey::MAX_SIGNATURE_BYTES];
-            &mut long
-        };
-        let signature = self.key.sign(&token[..signed], buffer)?;
-        token[signed] = b'.';
-        encode(signature, &mut token[signed + 1..])?;
-
-        let text = String::from_utf8(std::mem::take(&mut *token))
-            .map_err(|_| Error::internal("the token is no text"))?;
-        Ok(Token { text: Secret::new(text), expires_at: UNIX_EPOCH + Duration::from_secs(moment.end) })
+        let text = self.key.compact(&self.header, &payload)?;
+        Ok(Token { text, expires_at: UNIX_EPOCH + Duration::from_secs(moment.end) })
     }
 
     /// The public key as a set, to hand to those who verify. Its `kid` is the tokens', else the key's thumbprint.
@@ -131,18 +109,5 @@ impl TokenSigner {
             .as_secs();
         let start = now.saturating_sub(self.backdate.as_secs());
         Ok(Moment { start, end: now.saturating_add(self.lifetime.as_secs()), name })
-    }
-}
-
-/// The length of so many bytes in base64url without padding.
-const fn encoded(bytes: usize) -> usize {
-    (bytes * 4).div_ceil(3)
-}
-
-/// Fills `out`, which has the encoded length.
-fn encode(bytes: &[u8], out: &mut [u8]) -> Result<(), Error> {
-    match URL_SAFE_NO_PAD.encode_slice(bytes, out) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Error::internal("the token does not fit its buffer")),
     }
 }

@@ -8,9 +8,12 @@
 //   rotate             a refresh token is good for one use (default: true)
 //   lifetime           seconds of an access token (default: 600)
 //   tls                { certificate, key, ca? }, PEM
+//   mtls               clients are proven by certificates of `tls.ca` (RFC 8705) at a second address, which the metadata name
+//                      as alias; `client_certificate_subject` of a client is the subject that its certificate has to have
+//   dpop_nonce         DPoP proofs need one of our nonces (RFC 9449)
 // POST /test/refresh-token { client_id, scope, resource?, account } hands out what a login would have left behind.
 
-import { createPublicKey, randomUUID } from 'node:crypto';
+import { createPublicKey, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -25,18 +28,22 @@ const config = JSON.parse(readFileSync(file, 'utf8'));
 const lifetime = config.lifetime ?? 600;
 const jwtBearer = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
-const server = config.tls
-  ? https.createServer({ cert: config.tls.certificate, key: config.tls.key, ca: config.tls.ca,
-    requestCert: Boolean(config.tls.ca), rejectUnauthorized: false })
-  : http.createServer();
-await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+const secure = (requestCert) => https.createServer({ cert: config.tls.certificate, key: config.tls.key,
+  ca: config.tls.ca, requestCert, rejectUnauthorized: false });
+const server = config.tls ? secure(Boolean(config.tls.ca) && !config.mtls) : http.createServer();
+const alias = config.mtls ? secure(true) : undefined;
+const listen = (one) => new Promise((listening) => one.listen(0, '127.0.0.1', listening));
+await listen(server);
+if (alias) await listen(alias);
 const issuer = `${config.tls ? 'https' : 'http'}://127.0.0.1:${server.address().port}`;
 
 const jwk = (pem, more) => ({ ...createPublicKey(pem).export({ format: 'jwk' }), ...more });
-const clients = config.clients.map(({ public_key_pem: pem, public_key_id: kid, ...client }) => ({
+const clients = config.clients.map(({ public_key_pem: pem, public_key_id: kid, client_certificate_subject: subject,
+  ...client }) => ({
   redirect_uris: [],
   response_types: [],
   ...client,
+  ...(subject && { tls_client_auth_subject_dn: subject }),
   ...(pem && { jwks: { keys: [jwk(pem, kid && { kid })] } }),
 }));
 
@@ -68,14 +75,32 @@ const provider = new Provider(issuer, {
   findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   rotateRefreshToken: config.rotate ?? true,
   clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none',
-    ...(config.tls?.ca ? ['tls_client_auth', 'self_signed_tls_client_auth'] : [])],
+    ...(config.mtls ? ['tls_client_auth', 'self_signed_tls_client_auth'] : [])],
   ttl: { AccessToken: accessTokenLifetime, ClientCredentials: accessTokenLifetime, RefreshToken: 86400, Grant: 86400 },
+  ...(alias && {
+    discovery: { mtls_endpoint_aliases: { token_endpoint: `https://127.0.0.1:${alias.address().port}/token` } },
+  }),
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
     introspection: { enabled: true },
     revocation: { enabled: true },
-    dPoP: { enabled: true },
+    dPoP: {
+      enabled: true,
+      ...(config.dpop_nonce && { nonceSecret: randomBytes(32), requireNonce: () => true }),
+    },
+    ...(config.mtls && {
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        selfSignedTlsClientAuth: true,
+        tlsClientAuth: true,
+        getCertificate: (ctx) => ctx.socket.getPeerX509Certificate?.(),
+        certificateAuthorized: (ctx) => ctx.socket.authorized,
+        certificateSubjectMatches: (ctx, property, expected) =>
+          property === 'tls_client_auth_subject_dn' && ctx.socket.getPeerX509Certificate().subject === expected,
+      },
+    }),
     resourceIndicators: {
       enabled: true,
       defaultResource: () => undefined,
@@ -134,4 +159,5 @@ provider.use(async (ctx, next) => {
 });
 
 server.on('request', provider.callback());
+alias?.on('request', provider.callback());
 console.log(issuer);

@@ -7,11 +7,12 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// The types that the host has built in.
-pub const BUILT_IN: [&str; 12] = [
+pub const BUILT_IN: [&str; 13] = [
     "api-key",
     "aws-sigv4",
     "basic",
     "bearer",
+    "client-certificate",
     "command",
     "digest",
     "hmac",
@@ -23,11 +24,12 @@ pub const BUILT_IN: [&str; 12] = [
 ];
 
 /// The packages that are built as plugin files, and the features that make them ones.
-const PLUGINS: [(&str, &[&str]); 17] = [
+const PLUGINS: [(&str, &[&str]); 18] = [
     ("countersign-api-key", &["--features", "plugin"]),
     ("countersign-aws-sigv4", &["--features", "plugin"]),
     ("countersign-basic", &["--features", "plugin"]),
     ("countersign-bearer", &["--features", "plugin"]),
+    ("countersign-client-certificate", &["--features", "plugin"]),
     ("countersign-digest", &["--features", "plugin"]),
     ("countersign-hmac", &["--features", "plugin"]),
     ("countersign-http-signature", &["--features", "plugin"]),

@@ -2,7 +2,7 @@
 //!
 //! Here live: real ones, started on free ports of 127.0.0.1 in folders of their own and ended with the test
 //! ([`nginx`], [`apache`], [`lighttpd`], [`front`], [`oidc_provider`], [`oauthlib`], [`verifier`], [`qbittorrent`], [`simple_jwt`]); our own ones, which misbehave on demand or verify strictly
-//! ([`fault`], [`jwt_api`], [`upstream`]), do what a test writes out ([`raw`]), keep book ([`ledger`]) or what passes ([`relay`]), a client that
+//! ([`aws_api`], [`fault`], [`jwt_api`], [`upstream`]), do what a test writes out ([`raw`]), keep book ([`ledger`]) or what passes ([`relay`]), a client that
 //! is as free ([`client`]), and clients that call without a pause ([`load`]); throw-away keys and certificates ([`keys`], [`tls`]); the secret that must not be seen ([`canary`]); a
 //! configuration's folder and its host ([`folder`]), plugin files and the program ([`built`]), and the program as it
 //! serves ([`proxy`]).
@@ -11,6 +11,7 @@
 //! This is test code: what cannot be set up panics, with words that say how to mend it.
 
 pub mod apache;
+pub mod aws_api;
 pub mod built;
 pub mod canary;
 pub mod client;

@@ -51,6 +51,7 @@ pub struct Nginx {
     service: Service,
     port: u16,
     scheme: &'static str,
+    _client_ca: Option<tempfile::TempDir>,
 }
 
 impl Nginx {
@@ -62,11 +63,35 @@ impl Nginx {
             write_config(folder, &format!("listen 127.0.0.1:{port};"), word, locations);
             command(&program, folder)
         });
-        Some(Self { service, port, scheme: "http" })
+        Some(Self { service, port, scheme: "http", _client_ca: None })
     }
 
     /// The same over TLS 1.2 or 1.3. (Plain HTTP goes on at another port, and is only used to see that it is ready.)
     pub fn start_tls(identity: &Identity, locations: &[(&str, &[Guard])]) -> Option<Self> {
+        Self::start_secured(identity, "ssl_protocols TLSv1.2 TLSv1.3;", locations)
+    }
+
+    /// The same over `protocols` (`TLSv1.3`), with clients that must present a certificate of this authority (PEM): without
+    /// one, and with another one, they are answered 400. Answers say whose it was (`client`), and on which `connection`.
+    pub fn start_mutual(
+        identity: &Identity,
+        client_ca: &str,
+        protocols: &str,
+        locations: &[(&str, &[Guard])],
+    ) -> Option<Self> {
+        let folder = tempfile::TempDir::with_prefix("countersign-").unwrap();
+        let ca = folder.path().join("clients.pem");
+        std::fs::write(&ca, client_ca).unwrap();
+        let more = format!(
+            "ssl_protocols {protocols}; ssl_client_certificate {}; ssl_verify_client on; ssl_verify_depth 2;",
+            ca.display()
+        );
+        let mut server = Self::start_secured(identity, &more, locations)?;
+        server._client_ca = Some(folder);
+        Some(server)
+    }
+
+    fn start_secured(identity: &Identity, tls: &str, locations: &[(&str, &[Guard])]) -> Option<Self> {
         let program = Program::Nginx.path()?;
         let (service, _plain) = Service::on_free_port(|folder, port, word| {
             std::fs::write(folder.join("server.pem"), &identity.certificate).unwrap();
@@ -75,13 +100,13 @@ impl Nginx {
             std::fs::write(folder.join("tls_port"), tls_port.to_string()).unwrap();
             let listen = format!(
                 "listen 127.0.0.1:{port}; listen 127.0.0.1:{tls_port} ssl http2;
-                 ssl_certificate server.pem; ssl_certificate_key server.key; ssl_protocols TLSv1.2 TLSv1.3;"
+                 ssl_certificate server.pem; ssl_certificate_key server.key; {tls}"
             );
             write_config(folder, &listen, word, locations);
             command(&program, folder)
         });
         let port = std::fs::read_to_string(service.folder().join("tls_port")).unwrap().parse().unwrap();
-        Some(Self { service, port, scheme: "https" })
+        Some(Self { service, port, scheme: "https", _client_ca: None })
     }
 
     /// The URL of a path, which begins with `/`.
@@ -149,7 +174,7 @@ http {{
         location / {{ return 404; }}
         location @echo {{
             default_type text/plain;
-            return 200 \"method: $request_method\\nuri: $request_uri\\nhost: $http_host\\nuser: $remote_user\\nauthorization: $http_authorization\\ncookie: $http_cookie\\n{headers}\";
+            return 200 \"method: $request_method\\nuri: $request_uri\\nhost: $http_host\\nuser: $remote_user\\nauthorization: $http_authorization\\ncookie: $http_cookie\\nclient: $ssl_client_s_dn\\nprotocol: $ssl_protocol\\nconnection: $connection\\n{headers}\";
         }}
         {bodies}
     }}

@@ -1,8 +1,10 @@
 //! A real OAuth 2.0 and OpenID provider, which we did not write: `oidc-provider` from npm.
 //!
 //! It knows the grants `client_credentials`, `refresh_token` and JWT bearer (RFC 7523 §2.1); the client
-//! authentications `client_secret_basic`, `client_secret_post`, `client_secret_jwt`, `private_key_jwt` and `none`;
-//! resource indicators (RFC 8707), for which it issues JWT access tokens; introspection (RFC 7662); DPoP.
+//! authentications `client_secret_basic`, `client_secret_post`, `client_secret_jwt`, `private_key_jwt`, `none` and, over
+//! TLS, `tls_client_auth` and `self_signed_tls_client_auth` (RFC 8705); resource indicators (RFC 8707), for which it issues
+//! JWT access tokens; introspection (RFC 7662); certificate-bound tokens; DPoP (RFC 9449). Its userinfo endpoint, `/me`, is
+//! an API that verifies what tokens are bound to.
 
 use std::path::Path;
 use std::process::Command;

@@ -56,9 +56,14 @@ impl TestCa {
 
     /// A client certificate with this common name.
     pub fn client(&self, common_name: &str) -> Identity {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, common_name);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue(client_params(common_name))
+    }
+
+    /// A client certificate with this common name that ended in 2021.
+    pub fn expired_client(&self, common_name: &str) -> Identity {
+        let mut params = client_params(common_name);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2021, 1, 1);
         self.issue(params)
     }
 
@@ -80,6 +85,21 @@ pub fn self_signed() -> Identity {
     let key = KeyPair::generate().unwrap();
     let certificate = server_params(&["127.0.0.1", "localhost"]).self_signed(&key).unwrap();
     Identity { certificate: certificate.pem(), key: key.serialize_pem() }
+}
+
+/// A client certificate that vouches for itself.
+pub fn self_signed_client(common_name: &str) -> Identity {
+    let key = KeyPair::generate().unwrap();
+    let certificate = client_params(common_name).self_signed(&key).unwrap();
+    Identity { certificate: certificate.pem(), key: key.serialize_pem() }
+}
+
+fn client_params(common_name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
 }
 
 fn server_params(names: &[&str]) -> CertificateParams {

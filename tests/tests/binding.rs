@@ -234,6 +234,41 @@ async fn a_rejection_may_hide_in_a_header_and_a_body() {
 }
 
 #[tokio::test]
+async fn several_kinds_of_answers_may_be_rejections() {
+    let rule = r#"rejection = { replay = "always", also = [{ status = [200], body_contains = "token_expired" }, { status = [400, 403], header = { X-Error = "session" } }] }"#;
+    for (answer, rejected) in [
+        (Reply::status(401), true),
+        (Reply::json(r#"{"ok":false,"error":"token_expired"}"#), true),
+        (Reply::status(400).header("X-Error", "no session"), true),
+        (Reply::status(403).body("token_expired"), false),
+        (Reply::json(r#"{"ok":false,"error":"no such order"}"#), false),
+    ] {
+        let api = FaultServer::start([answer.clone(), Reply::json("{}")]);
+        let (_issuer, toml) = numbered(&api, rule);
+        let folder = Folder::new();
+        let host = folder.host(&toml).await;
+        send(&host, Method::POST, "/orders", "x").await.unwrap();
+        assert_eq!(tokens(&api), if rejected { vec!["t-1", "t-2"] } else { vec!["t-1"] }, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_on_bodies_gets_them_uncompressed() {
+    let api = FaultServer::start([Reply::json("{}")]);
+    for (rule, asked) in
+        [("rejection = { status = [200], body_contains = \"x\" }", "identity"), ("", "gzip, br")]
+    {
+        let (_issuer, toml) = numbered(&api, rule);
+        let folder = Folder::new();
+        let host = folder.host(&toml).await;
+        let mut request = request(Method::GET, "/orders", "");
+        request.headers_mut().insert("accept-encoding", "gzip, br".parse().unwrap());
+        Client::new().send(&host.connector("orders").unwrap(), request).await.unwrap();
+        assert_eq!(api.requests().last().unwrap().header("accept-encoding"), Some(asked));
+    }
+}
+
+#[tokio::test]
 async fn a_signature_covers_what_earlier_profiles_placed_and_two_of_a_kind_are_refused() {
     let api = FaultServer::start([Reply::status(200)]);
     let folder = Folder::new().with_plugins(&["acme-hmac"]);
@@ -249,19 +284,15 @@ async fn a_signature_covers_what_earlier_profiles_placed_and_two_of_a_kind_are_r
             [profiles.hmac]
             type = "acme-hmac"
             secret = "{secret}"
-            [profiles.one]
-            type = "bearer"
-            token = "t-one"
             [profiles.other]
-            type = "basic"
-            username = "u"
-            password = "p"
+            type = "acme-hmac"
+            secret = "{secret}"
             [connectors.orders]
             base_url = "{0}"
             profiles = ["tenant", "hmac"]
             [connectors.both]
             base_url = "{0}"
-            profiles = ["one", "other"]
+            profiles = ["hmac", "other"]
             "#,
             api.url("/api")
         ))
@@ -276,6 +307,7 @@ async fn a_signature_covers_what_earlier_profiles_placed_and_two_of_a_kind_are_r
     let signature: String = signature.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(seen.header("x-acme-signature"), Some(signature.as_str()));
 
+    // A type that declares nothing is found out by the first call.
     let error = get(&host, "both", "/").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
     assert_eq!(api.count(), 1);

@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use countersign_host::config::{Document, Findings, Sources};
 use countersign_host::plugin::load_folder;
 use countersign_host::registry::Registry;
-use countersign_tests::{built, keys};
+use countersign_tests::built;
+use countersign_tests::tls::{Identity, TestCa};
 
 #[test]
 fn configurations_in_the_book_are_accepted() {
@@ -158,11 +160,18 @@ fn accept(text: &str, registry: &Registry) -> Result<(), Findings> {
 
 fn write(folder: &Path, name: &str) {
     let content = match name.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("pem") => keys::p256().private.into_bytes(),
+        Some("pem") => identity().key.clone().into_bytes(),
+        Some("crt") => identity().certificate.clone().into_bytes(),
         Some("p12") => fs::read(root().join("jose/tests/data/java.p12")).unwrap(),
         _ => b"throw-away-throw-away-throw-away".to_vec(),
     };
     fs::write(folder.join(name), content).unwrap();
+}
+
+/// The key and the certificate of all that is shown, which so belong together.
+fn identity() -> &'static Identity {
+    static IDENTITY: OnceLock<Identity> = OnceLock::new();
+    IDENTITY.get_or_init(|| TestCa::new().client("book"))
 }
 
 /// The built-in types, and those of the example plugins where `tests/run` built them.

@@ -156,7 +156,7 @@ async fn each_caller_has_a_credential_of_its_own_and_cannot_add_options() {
     for (user, accepted) in [("ada", true), ("bob", true), ("--help", false)] {
         let mut request = request(Method::GET, "/orders", "");
         request.extensions_mut().insert(countersign::Caller::from_iter([("user", user)]));
-        assert_eq!(Client::new().send(&*connector, request).await.is_ok(), accepted, "{user}");
+        assert_eq!(Client::new().send(&connector, request).await.is_ok(), accepted, "{user}");
     }
     let tokens: Vec<_> =
         api.requests().iter().map(|seen| seen.header("authorization").unwrap().to_owned()).collect();

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use countersign_tests::built;
 use countersign_tests::folder::Folder;
-use countersign_tests::keys;
+use countersign_tests::tls::TestCa;
 use serde_json::{Value, json};
 
 /// The issuer's answers in `tests/conformance`, for a type that the usual ones do not suit.
@@ -16,7 +16,7 @@ fn script(config: &str) -> Option<PathBuf> {
     file.exists().then_some(file)
 }
 
-/// A folder with configurations of `tests/conformance` as one, and with the key that some of them name.
+/// A folder with configurations of `tests/conformance` as one, and with the key and certificate that some of them name.
 fn folder(configs: &[&str]) -> Folder {
     let folder = Folder::new();
     let read = |name: &&str| {
@@ -24,7 +24,10 @@ fn folder(configs: &[&str]) -> Folder {
         fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     };
     folder.config(&configs.iter().map(read).collect::<Vec<_>>().join("\n"));
-    folder.put("key.pem", keys::p256().private);
+    // A key on P-256, which serves those that want no certificate, too.
+    let identity = TestCa::new().client("conformance");
+    folder.put("key.pem", identity.key);
+    folder.put("certificate.pem", identity.certificate);
     folder
 }
 
@@ -55,7 +58,7 @@ fn passes(file: &Path, configs: &[&str]) {
         _ => None,
     };
     let more = script.as_ref().map(|script| ["--script", script.to_str().unwrap()]);
-    let (code, report) = test(&folder(configs), file, more.as_ref().map_or(&[], |more| more.as_slice()));
+    let (code, report) = test(&folder(configs), file, more.as_ref().map_or(&[][..], |more| more.as_slice()));
     let homes = report["homes"].as_array().unwrap();
     let words = failures(&report).join("\n");
     assert_eq!((code, words.as_str()), (0, ""), "{}", file.display());
@@ -124,6 +127,11 @@ fn http_signature_passes_as_a_library() {
 #[test]
 fn command_passes_as_a_library() {
     built_in_passes("command");
+}
+
+#[test]
+fn client_certificate_passes_as_a_library() {
+    built_in_passes("client-certificate");
 }
 
 #[test]

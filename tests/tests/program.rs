@@ -116,7 +116,19 @@ const ALADDIN: &str = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==";
 fn help_and_version_are_for_people_and_a_wrong_argument_is_a_wrong_call() {
     let folder = Folder::new();
     let help = run(&folder, &["--help"]).ok();
-    for command in ["check", "types", "schema", "plugins", "header", "call", "jwks", "demo", "completions"] {
+    for command in [
+        "check",
+        "types",
+        "schema",
+        "plugins",
+        "header",
+        "call",
+        "test",
+        "explain",
+        "jwks",
+        "demo",
+        "completions",
+    ] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
         let own = run(&folder, &[command, "--help"]).ok();
         assert!(own.contains("Usage: countersign") && own.contains("--config"), "{command}: {own}");

@@ -22,7 +22,7 @@ fn recipe(name: &str, server: &str, password: &str) -> String {
 
 async fn call(host: &Host, connector: &str, method: Method, path: &str) -> (u16, String) {
     let connector = host.connector(connector).unwrap();
-    let answer = Client::new().send(&*connector, request(method, path, "")).await;
+    let answer = Client::new().send(&connector, request(method, path, "")).await;
     read(answer.unwrap_or_else(|error| panic!("{error}"))).await
 }
 
@@ -200,7 +200,7 @@ async fn each_caller_has_a_session_of_its_own() {
     for user in ["ada", "bob", "ada"] {
         let mut request = request(Method::GET, "/orders", "");
         request.extensions_mut().insert(countersign::Caller::from_iter([("user", user)]));
-        let answer = Client::new().send(&*connector, request).await.unwrap();
+        let answer = Client::new().send(&connector, request).await.unwrap();
         assert_eq!(answer.status(), 200);
     }
     let requests = server.requests();

@@ -93,7 +93,8 @@ fn every_type(issuer: &str) -> Vec<(&'static str, String)> {
             "session-basic",
             format!(
                 "type = \"session\"\nvariables = {{ password = \"{CANARY}\" }}\nanswer = {{ token = \"/access_token\" }}\n\
-             login = {{ url = \"{issuer}\", basic = {{ username = \"u\", password = \"{{{{ variables.password }}}}\" }}, form = {{ p = \"{CANARY}\" }} }}\n\
+             login = {{ url = \"{issuer}\", basic = {{ username = \"u\", password = \"{{{{ variables.password }}}}\" }}, form = {{ p = \"{CANARY}\" }}, \
+             success = {{ equals = {{ \"/token_type\" = \"Bearer\" }} }} }}\n\
              errors = [\"/error_description\", \"/error\", {{ header = \"WWW-Authenticate\" }}]"
             ),
         ),

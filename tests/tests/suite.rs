@@ -14,6 +14,7 @@ use countersign_host::registry::{Home, Registry};
 use countersign_tests::built;
 use countersign_tests::folder::Folder;
 use countersign_tests::keys;
+use countersign_tests::tls::TestCa;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
@@ -213,6 +214,61 @@ fn digest_challenges_are_answered_and_counted() {
             let cx = SignContext::at(host.now());
             signer.sign(&request, &cx, &mut |_, _, value| seen = value.to_owned()).unwrap();
             assert!(seen.contains(&format!("nc={count:08x}")), "{seen}");
+        }
+    });
+}
+
+#[test]
+fn a_certificate_is_presented_until_it_ends() {
+    let identity = TestCa::new().client("erp");
+    in_each_home(|create| {
+        let settings = json!({ "certificate": identity.certificate, "key": identity.key });
+        let profile = create("client-certificate", settings).unwrap();
+        let credential = ScriptedHost::new().acquire(&*profile).unwrap();
+        let presented = credential.client_certificate().unwrap();
+        assert_eq!(presented.chain_pem.trim(), identity.certificate.trim());
+        assert!(presented.key_pem.expose().starts_with("-----BEGIN PRIVATE KEY-----"));
+        assert!(matches!(credential.lifetime(), Lifetime::Until(_)), "{:?}", credential.lifetime());
+        assert!(placed(&credential).is_empty() && !credential.signs());
+    });
+}
+
+#[test]
+fn tokens_are_bound_to_a_certificate_and_to_a_key() {
+    let (identity, pair) = (TestCa::new().client("erp"), keys::p256());
+    let verify = DecodingKey::from_ec_pem(pair.public.as_bytes()).unwrap();
+    let mut validation = Validation::new(Algorithm::ES256);
+    (validation.validate_exp, validation.validate_aud) = (false, false);
+    validation.required_spec_claims.clear();
+    in_each_home(|create| {
+        for dpop in [json!({ "key": pair.private }), json!(true)] {
+            let settings = json!({
+                "token_url": "https://login.example/token", "client_id": "erp", "dpop": dpop,
+                "client_certificate": { "certificate": identity.certificate, "key": identity.key },
+            });
+            let oauth2 = create("oauth2", settings).unwrap();
+            let answer = json!({ "access_token": "t", "token_type": "DPoP", "expires_in": 60 });
+            let mut host = ScriptedHost::new().answer(Answer::json(200, answer));
+            let credential = host.acquire(&*oauth2).unwrap();
+            let sent = &host.sent()[0];
+            assert_eq!(sent.body.expose(), b"grant_type=client_credentials&client_id=erp");
+            assert!(sent.client_certificate.is_some() && credential.client_certificate().is_some());
+            assert_eq!(placed(&credential), [("header", "authorization", "DPoP t")]);
+            assert_eq!(credential.learns()[0].demanded_by, "use_dpop_nonce");
+            let learned = [HeaderView::new("dpop-nonce", b"n-1")];
+            let request = RequestHead::new("POST", "https", "api.example", "/orders")
+                .with_query(Some("page=1"))
+                .with_learned(&learned);
+            let edits = host.sign(&*oauth2, credential, &request).unwrap();
+            let [("header", name, proof)] = &edits[..] else { panic!("{} edits", edits.len()) };
+            assert_eq!(name, "dpop");
+            let own = jsonwebtoken::decode_header(proof).unwrap().jwk.unwrap();
+            let verify = if dpop == json!(true) { &DecodingKey::from_jwk(&own).unwrap() } else { &verify };
+            let claims = jsonwebtoken::decode::<Value>(proof, verify, &validation).unwrap().claims;
+            assert_eq!(
+                (&claims["htm"], &claims["htu"], &claims["nonce"], &claims["iat"]),
+                (&json!("POST"), &json!("https://api.example/orders"), &json!("n-1"), &json!(1_767_225_600))
+            );
         }
     });
 }
@@ -487,6 +543,19 @@ fn wrong_settings_are_named_in_the_same_words() {
         ),
         ("oauth2", json!({ "token_url": "https://login.example", "client_id": "x", "client_key": "canary" })),
         ("oauth2", json!({ "token_url": "https://login.example", "grant": "password" })),
+        ("client-certificate", json!({ "key": "canary" })),
+        ("client-certificate", json!({ "key": keys::p256().private })),
+        (
+            "client-certificate",
+            json!({ "key": keys::p256().private, "certificate": TestCa::new().client("x").certificate }),
+        ),
+        (
+            "oauth2",
+            json!({
+                "token_url": "https://login.example", "client_id": "x", "client_secret": "canary",
+                "dpop": { "key": "canary" },
+            }),
+        ),
     ];
     for (name, settings) in wrong {
         let [linked, plugins @ ..] = homes().each_ref().map(|(home, types)| {

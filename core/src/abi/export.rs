@@ -15,6 +15,7 @@ use super::{
 };
 use crate::log::{self, Sink};
 use crate::panic::guard;
+use crate::protocol::Declared;
 use crate::protocol::frame::LogRecord;
 use crate::{Credential, Error, Flow, Place, Profile, ProfileType, RequestHead, SignContext, Signer};
 
@@ -76,7 +77,7 @@ struct Exported<T>(T);
 
 impl AbiProfile for Exported<Box<dyn Profile>> {
     fn inputs(&self) -> RResult<Message, Message> {
-        entry(|| encode(&self.0.inputs()))
+        entry(|| encode(&Declared { inputs: self.0.inputs(), places: self.0.places() }))
     }
 
     fn start(&self, start: RSlice<'_, u8>) -> RResult<Started, Message> {

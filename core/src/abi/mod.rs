@@ -80,7 +80,7 @@ pub type SignerObject = AbiSigner_TO<RBox<()>>;
 /// [`Profile`](crate::Profile) across the boundary.
 #[sabi_trait]
 pub trait AbiProfile: Send + Sync + 'static {
-    /// The [`Inputs`](crate::Inputs).
+    /// What it [declares](crate::protocol::Declared): the inputs and, since `places` is known, what it places.
     fn inputs(&self) -> RResult<Message, Message>;
     /// Takes a [`Start`](crate::protocol::Start).
     fn start(&self, start: RSlice<'_, u8>) -> RResult<Started, Message>;

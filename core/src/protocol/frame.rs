@@ -21,7 +21,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{Resume, Start, Step, exposed, millis};
-use crate::{Credential, Error, HeaderView, Inputs, Manifest, Placement, RequestHead, Secret};
+use crate::{Credential, Error, HeaderView, Inputs, Manifest, Placement, Places, RequestHead, Secret};
 
 /// The version of the protocol between processes.
 pub const VERSION: &str = "1.0";
@@ -145,6 +145,9 @@ pub struct Created {
     /// What the instance reads.
     #[serde(default)]
     pub inputs: Inputs,
+    /// Where it places values and what its signature covers; absent if it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<Places>,
 }
 
 /// A question about an instance.
@@ -254,6 +257,9 @@ pub struct SignRequest {
     #[serde(default, with = "exposed::optional_bytes", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<exposed::bytes::Bytes>")]
     pub body: Option<Secret<Vec<u8>>>,
+    /// What the API said last in those header fields of its answers that the credential learns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learned: Vec<SignHeader>,
 }
 
 /// A header field of a request to sign.
@@ -276,27 +282,32 @@ impl SignRequest {
             authority: head.authority().to_owned(),
             path: head.path().to_owned(),
             query: head.query().map(str::to_owned),
-            headers: head
-                .headers()
-                .iter()
-                .map(|header| SignHeader {
-                    name: header.name().to_owned(),
-                    value: Secret::new(header.value().to_vec()),
-                })
-                .collect(),
+            headers: head.headers().iter().map(SignHeader::of).collect(),
             body: head.body().map(|body| Secret::new(body.to_vec())),
+            learned: head.all_learned().iter().map(SignHeader::of).collect(),
         }
     }
 
     /// Lends it to a signing type.
     pub fn with_head<T>(&self, sign: impl FnOnce(&RequestHead<'_>) -> T) -> T {
-        let headers: Vec<_> =
-            self.headers.iter().map(|header| HeaderView::new(&header.name, header.value.expose())).collect();
+        let headers: Vec<_> = self.headers.iter().map(SignHeader::view).collect();
+        let learned: Vec<_> = self.learned.iter().map(SignHeader::view).collect();
         let head = RequestHead::new(&self.method, &self.scheme, &self.authority, &self.path)
             .with_query(self.query.as_deref())
             .with_headers(&headers)
+            .with_learned(&learned)
             .with_body(self.body.as_ref().map(|body| body.expose().as_slice()));
         sign(&head)
+    }
+}
+
+impl SignHeader {
+    fn of(header: &HeaderView<'_>) -> Self {
+        Self { name: header.name().to_owned(), value: Secret::new(header.value().to_vec()) }
+    }
+
+    fn view(&self) -> HeaderView<'_> {
+        HeaderView::new(&self.name, self.value.expose())
     }
 }
 

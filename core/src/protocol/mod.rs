@@ -17,9 +17,23 @@ use std::time::{Duration, SystemTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Caller, Challenge, Credential, Error, HttpHeader, HttpRequest, HttpResponse, Origin, Secret};
+use crate::{
+    Caller, Challenge, Credential, Error, HttpHeader, HttpRequest, HttpResponse, Inputs, Origin, Places,
+    Secret,
+};
 
 pub(crate) use wire::{exposed, millis};
+
+/// What an instance says of itself when it was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// What it reads.
+    #[serde(flatten)]
+    pub inputs: Inputs,
+    /// Where it places values; `None` if it does not say, as those built with an older SDK.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<Places>,
+}
 
 /// What a conversation begins with. It holds only what the profile declared in its [`Inputs`](crate::Inputs).
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

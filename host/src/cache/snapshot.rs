@@ -34,6 +34,7 @@ pub struct Snapshot {
     cookies: Vec<Secret>,
     client_certificate: Option<ClientCertificate>,
     signer: Option<Signing>,
+    learns: Vec<(HeaderName, String)>,
     life: Life,
     /// A credential of single use: whether it has been given to its request.
     claimed: AtomicBool,
@@ -67,9 +68,10 @@ impl Snapshot {
         if credential.placements().is_empty() && client_certificate.is_none() && !credential.signs() {
             return Err(Error::internal("the profile gave a credential that places nothing"));
         }
+        let learns = learns(&credential)?;
         let signer = if credential.signs() { Some(signer(credential).await?) } else { None };
         let (generation, claimed) = (Generation::next(), AtomicBool::new(false));
-        Ok(Self { generation, headers, query, cookies, client_certificate, signer, life, claimed })
+        Ok(Self { generation, headers, query, cookies, client_certificate, signer, learns, life, claimed })
     }
 
     /// Which credential this is; a rejection names it.
@@ -100,6 +102,11 @@ impl Snapshot {
     /// Signs each request, if the credential does.
     pub const fn signer(&self) -> Option<&Signing> {
         self.signer.as_ref()
+    }
+
+    /// The header fields of answers that signatures are made with, and the words by which a rejection asks for them.
+    pub(crate) fn learns(&self) -> &[(HeaderName, String)] {
+        &self.learns
     }
 
     /// When it is renewed and when it ends.
@@ -144,6 +151,19 @@ impl Snapshot {
     pub(crate) fn claim(&self) -> bool {
         !self.life.single_use || !self.claimed.swap(true, Ordering::Relaxed)
     }
+}
+
+/// What a credential that signs learns from answers; one that does not sign has no use for it.
+fn learns(credential: &Credential) -> Result<Vec<(HeaderName, String)>, Error> {
+    let learns = credential.learns().iter().filter(|_| credential.signs());
+    learns
+        .map(|learns| {
+            let name = HeaderName::from_bytes(learns.header.as_bytes()).map_err(|_| {
+                Error::internal(format!("the profile learns from {:?}, which is no header", learns.header))
+            })?;
+            Ok((name, learns.demanded_by.clone()))
+        })
+        .collect()
 }
 
 /// Names what it holds, never a value.

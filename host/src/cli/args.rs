@@ -57,6 +57,17 @@ pub(crate) enum Command {
     /// Exit status 0 when the API answered with a status below 400, 22 when it answered with 400 or more, 1 when
     /// there was no call or no answer.
     Call(CallArguments),
+    /// Try a connector out: make its probe, and say step by step what was obtained, placed and answered. No secret is shown.
+    ///
+    /// The probe is what `[connectors.NAME.probe]` says, else a GET of the base URL; the options below come before it. Exit
+    /// status 0 when the API answered as expected, 22 when it answered otherwise, 1 when there was no call or no answer.
+    Test(TestArguments),
+    /// Try a connector out and say what may be the matter, the likeliest cause first: fit to be pasted into a ticket.
+    ///
+    /// It shows the token decoded (of its signature only the length), this machine's clock against the other side's, what
+    /// the answer's challenge and body mean, and, where an issuer publishes its keys, whether they verify the token. Exit
+    /// status as of `test`.
+    Explain(ExplainArguments),
     /// Serve the local egress proxy: connectors of other programs and platforms call it, and their calls arrive at the API
     /// with the credential.
     ///
@@ -268,6 +279,51 @@ pub(crate) struct CallArguments {
     /// Follow redirects; outside the connector's base URL without any credential.
     #[arg(short = 'L', long)]
     pub(crate) location: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArguments {
+    /// The connector.
+    pub(crate) connector: String,
+    #[command(flatten)]
+    pub(crate) probe: ProbeArguments,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The connector.
+    pub(crate) connector: String,
+    #[command(flatten)]
+    pub(crate) probe: ProbeArguments,
+    /// Ask nobody but the API and the profiles' issuers as any call does; above all not an issuer for its public keys.
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProbeArguments {
+    /// The path below the connector's base URL, with its query.
+    pub(crate) path: Option<String>,
+    #[command(flatten)]
+    pub(crate) caller: CallerArguments,
+    /// The method.
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub(crate) method: Option<http::Method>,
+    /// A header field, `Name: value`; may be given several times.
+    #[arg(short = 'H', long = "header", value_name = "FIELD")]
+    pub(crate) headers: Vec<String>,
+    /// The body. `@FILE` reads a file, `@-` standard input.
+    #[arg(short, long, value_name = "DATA")]
+    pub(crate) data: Option<String>,
+    /// A status that is expected; may be given several times. Else any 2xx.
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Vec<http::StatusCode>,
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use super::output::{print, print_bytes};
 use crate::{Client, Host};
 
 /// The exit status when the API answered with an error, as curl's `--fail` has it.
-const API_ERROR: u8 = 22;
+pub(super) const API_ERROR: u8 = 22;
 
 /// Calls the API and prints what it answers.
 pub(super) async fn run(host: &Host, arguments: CallArguments) -> Result<(), Failure> {
@@ -63,7 +63,7 @@ pub(super) fn data(argument: &str) -> Result<Bytes, Failure> {
     read.map(Bytes::from).map_err(|error| Failure::Words(format!("cannot read {file}: {error}")))
 }
 
-fn header(field: &str) -> Result<(HeaderName, HeaderValue), Failure> {
+pub(super) fn header(field: &str) -> Result<(HeaderName, HeaderValue), Failure> {
     let wrong = || Failure::Words("-H: a header field is `Name: value`".to_owned());
     let (name, value) = field.split_once(':').ok_or_else(wrong)?;
     Ok((name.trim().parse().map_err(|_| wrong())?, value.trim().parse().map_err(|_| wrong())?))

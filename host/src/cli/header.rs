@@ -5,7 +5,7 @@ use super::args::HeaderArguments;
 use super::call::data;
 use super::output::print;
 use crate::Host;
-use crate::connector::BodyBytes;
+use crate::connector::{BodyBytes, PresentsClientCertificate};
 
 /// Prints what would be placed, a line each: `Name: value` for header fields, `Query: name=value` for parameters.
 pub(super) async fn run(host: &Host, arguments: HeaderArguments) -> Result<(), Failure> {
@@ -20,6 +20,7 @@ pub(super) async fn run(host: &Host, arguments: HeaderArguments) -> Result<(), F
         .uri(uri)
         .extension(arguments.caller.caller())
         .extension(BodyBytes(body))
+        .extension(PresentsClientCertificate)
         .body(())
         .map_err(|error| Failure::Words(error.to_string()))?;
     let (mut parts, ()) = request.into_parts();

@@ -6,6 +6,7 @@ mod args;
 mod call;
 mod check;
 mod demo;
+mod explain;
 mod header;
 mod jwks;
 mod new_plugin;
@@ -133,6 +134,8 @@ async fn run(
         Command::NewPlugin(arguments) => new_plugin::run(&config, &arguments),
         Command::Header(arguments) => header::run(&start(&config).await?, arguments).await,
         Command::Call(arguments) => call::run(&start(&config).await?, arguments).await,
+        Command::Test(arguments) => explain::test(&config, arguments).await,
+        Command::Explain(arguments) => explain::explain(&config, arguments).await,
         Command::Serve(arguments) => {
             serve::run(
                 &config,

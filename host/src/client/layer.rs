@@ -7,7 +7,7 @@ use tower::{Layer, Service};
 
 use super::body::ReplayableBody;
 use crate::Error;
-use crate::connector::{BodyBytes, Connector, challenge};
+use crate::connector::{BodyBytes, Connector, PresentsClientCertificate, Verdict, challenge};
 
 /// Puts a connector's credential on every request of an HTTP service, and replays a rejected call once.
 ///
@@ -16,12 +16,21 @@ use crate::connector::{BodyBytes, Connector, challenge};
 #[derive(Debug, Clone)]
 pub struct AuthorizeLayer {
     connector: Arc<Connector>,
+    presents: bool,
 }
 
 impl AuthorizeLayer {
-    /// A layer for a connector's calls.
+    /// A layer for a connector's calls. Credentials that come with a client certificate are refused.
     pub const fn new(connector: Arc<Connector>) -> Self {
-        Self { connector }
+        Self { connector, presents: false }
+    }
+
+    /// Says that the inner service presents the [`ClientCertificate`](countersign::ClientCertificate) that it finds among
+    /// a request's extensions, on connections that it shares with no other identity.
+    #[must_use]
+    pub const fn presenting_client_certificates(mut self) -> Self {
+        self.presents = true;
+        self
     }
 }
 
@@ -29,7 +38,7 @@ impl<S> Layer<S> for AuthorizeLayer {
     type Service = Authorize<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authorize { inner, connector: Arc::clone(&self.connector) }
+        Authorize { inner, connector: Arc::clone(&self.connector), presents: self.presents }
     }
 }
 
@@ -38,6 +47,7 @@ impl<S> Layer<S> for AuthorizeLayer {
 pub struct Authorize<S> {
     inner: S,
     connector: Arc<Connector>,
+    presents: bool,
 }
 
 /// What goes wrong in an authorized service.
@@ -83,7 +93,10 @@ where
         self.inner.poll_ready(task).map_err(AuthorizeError::Inner)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if self.presents {
+            request.extensions_mut().insert(PresentsClientCertificate);
+        }
         // The service that is ready is the one to call; the clone takes its place.
         let clone = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, clone);
@@ -105,24 +118,27 @@ where
     if let Some(bytes) = body.in_memory() {
         head.extensions.insert(BodyBytes(bytes));
     }
-    let replay = body.again().filter(|_| {
-        let bytes = head.extensions.get::<BodyBytes>().map(|body| &body.0);
-        connector.rejection().allows_replay(&head.method, bytes)
-    });
+    let (replay, bytes) = (body.again(), head.extensions.get::<BodyBytes>().map(|body| body.0.clone()));
     let pristine = head.clone();
     let authorization = connector.authorize(&mut head).await.map_err(AuthorizeError::Unauthorized)?;
     let answer = inner.call(Request::from_parts(head, body)).await.map_err(AuthorizeError::Inner)?;
+    connector.answered(answer.headers());
     let rule = connector.rejection();
     // A streamed body cannot be looked at here without taking it from the caller; such rules are the client's.
-    if rule.reads_body() || !rule.matches_head(answer.status(), answer.headers()) {
+    if rule.verdict(answer.status(), answer.headers()) != Verdict::Rejected {
         return Ok(answer);
     }
-    let hope = connector.reject(&authorization, &challenge(answer.status(), answer.headers()));
-    let Some(body) = replay.filter(|_| hope) else { return Ok(answer) };
+    let challenge = challenge(answer.status(), answer.headers());
+    let replayable = rule
+        .allows_replay(&pristine.method, bytes.as_ref(), || connector.is_demand(&authorization, &challenge));
+    let hope = connector.reject(&authorization, &challenge);
+    let Some(body) = replay.filter(|_| hope && replayable) else { return Ok(answer) };
     let mut head = pristine;
     if connector.authorize(&mut head).await.is_err() {
         return Ok(answer);
     }
     std::future::poll_fn(|task| inner.poll_ready(task)).await.map_err(AuthorizeError::Inner)?;
-    inner.call(Request::from_parts(head, body)).await.map_err(AuthorizeError::Inner)
+    let answer = inner.call(Request::from_parts(head, body)).await.map_err(AuthorizeError::Inner)?;
+    connector.answered(answer.headers());
+    Ok(answer)
 }

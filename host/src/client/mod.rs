@@ -18,11 +18,15 @@ use tracing::{debug, warn};
 use self::redirect::{Redirect, strip_body_headers, strip_for_elsewhere};
 use self::touched::Touched;
 use crate::Error;
-use crate::connector::{Authorization, BodyBytes, Connector, MOST_BODY, challenge};
-use crate::transport::unreachable;
+use crate::connector::{
+    Authorization, BodyBytes, Connector, MOST_BODY, PresentsClientCertificate, Verdict, challenge,
+};
+use crate::explain::{Attempt, Head, Record, Stopwatch};
+use crate::transport::{Trouble, unreachable};
 
 pub use body::ReplayableBody;
 pub use layer::{Authorize, AuthorizeError, AuthorizeLayer};
+pub(crate) use redirect::resolve;
 
 /// How many redirects are followed.
 const MOST_REDIRECTS: usize = 10;
@@ -72,6 +76,7 @@ impl Client {
             let path = head.uri.path_and_query().map_or("", |path| path.as_str());
             head.uri = connector.base_url().join(path).map_err(|error| connector.error(error))?;
         }
+        connector.ask_for_plain_bodies(&mut head.headers);
         let (mut answer, mut touched) = exchange(connector, &head, &body).await?;
         for _ in 0..MOST_REDIRECTS {
             let next = Redirect::of(answer.status(), answer.headers(), &head.method, &head.uri);
@@ -108,8 +113,11 @@ async fn exchange(connector: &Connector, head: &Parts, body: &Bytes) -> Result<(
     if !rejected {
         return Ok((answer, touched));
     }
-    let hope = connector.reject(&authorization, &challenge(answer.status(), answer.headers()));
-    if !hope || !connector.rejection().allows_replay(&head.method, Some(body)) {
+    let challenge = challenge(answer.status(), answer.headers());
+    let replayable = connector
+        .rejection()
+        .allows_replay(&head.method, Some(body), || connector.is_demand(&authorization, &challenge));
+    if !connector.reject(&authorization, &challenge) || !replayable {
         return Ok((answer, touched));
     }
     match authorized(connector, head, body).await {
@@ -128,34 +136,46 @@ async fn authorized(
 ) -> Result<(Authorization, Answer, Touched), Error> {
     let mut authorized = head.clone();
     authorized.extensions.insert(BodyBytes(body.clone()));
+    authorized.extensions.insert(PresentsClientCertificate);
     let authorization = connector.authorize(&mut authorized).await?;
     let touched = Touched::between(head, &authorized);
+    if let Some(record) = Record::of(head) {
+        record.sending(Attempt::of(head, &authorized, body));
+    }
     let answer = transmit(connector, authorized, body.clone()).await?;
+    connector.answered(answer.headers());
     Ok((authorization, answer, touched))
 }
 
 async fn transmit(connector: &Connector, head: Parts, body: Bytes) -> Result<Answer, Error> {
     let origin = Origin::of(&head.uri).map_err(|error| connector.error(error))?;
+    let record = Record::of(&head);
     let certificate = head.extensions.get::<ClientCertificate>().cloned();
     let transport = connector.transport(certificate.as_ref()).map_err(|error| connector.error(error))?;
     let request = reqwest::Request::try_from(Request::from_parts(head, body))
         .map_err(|_| connector.error(countersign::Error::config("the request is not valid")))?;
-    let answer = transport
-        .to(origin.is_loopback())
-        .execute(request)
-        .await
-        .map_err(|error| connector.error(unreachable(&origin, &error)))?;
+    let stopwatch = Stopwatch::start();
+    let answer = transport.to(origin.is_loopback()).execute(request).await.map_err(|error| {
+        let cause = unreachable(&origin, &error);
+        if let Some(record) = &record {
+            record.answered(stopwatch.took(), Err((cause.clone(), Some(Trouble::of(&error)))));
+        }
+        connector.error(cause)
+    })?;
+    if let Some(record) = &record {
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        record.answered(stopwatch.took(), Ok(Head { status, headers }));
+    }
     Ok(answer.into())
 }
 
 /// Applies the connector's rule. An answer whose body had to be looked at comes back with what was read in front.
 async fn is_rejection(connector: &Connector, answer: Answer) -> Result<(bool, Answer), Error> {
     let rule = connector.rejection();
-    if !rule.matches_head(answer.status(), answer.headers()) {
-        return Ok((false, answer));
-    }
-    if !rule.reads_body() {
-        return Ok((true, answer));
+    match rule.verdict(answer.status(), answer.headers()) {
+        Verdict::Accepted => return Ok((false, answer)),
+        Verdict::Rejected => return Ok((true, answer)),
+        Verdict::AskBody => {}
     }
     let (head, mut body) = answer.into_parts();
     let mut seen = BytesMut::new();
@@ -167,12 +187,12 @@ async fn is_rejection(connector: &Connector, answer: Answer) -> Result<(bool, An
                 return Err(connector.error(unreachable(origin, &error)));
             }
             None => {
-                let rejected = rule.matches_body(&seen);
+                let rejected = rule.matches(head.status, &head.headers, &seen);
                 return Ok((rejected, Response::from_parts(head, reqwest::Body::from(seen.freeze()))));
             }
         }
     }
-    let rejected = rule.matches_body(&seen);
+    let rejected = rule.matches(head.status, &head.headers, &seen);
     let whole = Replayed { front: Some(seen.freeze()), rest: body };
     Ok((rejected, Response::from_parts(head, reqwest::Body::wrap(whole))))
 }

@@ -48,7 +48,7 @@ pub(super) fn strip_body_headers(headers: &mut HeaderMap) {
 }
 
 /// A reference relative to a URI (RFC 3986 §5.2), as far as servers send them.
-fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
+pub(crate) fn resolve(base: &Uri, reference: &str) -> Option<Uri> {
     let reference = reference.split('#').next().unwrap_or_default();
     let scheme = base.scheme_str()?;
     if reference.contains("://") {

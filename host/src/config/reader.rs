@@ -109,6 +109,26 @@ impl<'a> Reader<'a> {
         Some(Site::new(Arc::clone(self.site.file()), path, place, Arc::clone(table)))
     }
 
+    /// The tables of an array, each with its own place.
+    pub(crate) fn tables(&mut self, key: &str) -> Option<Vec<Site>> {
+        let items = self.of_kind(key, "array of tables", |value| match value {
+            Value::Array(items) => Some(items),
+            _ => None,
+        })?;
+        let mut sites = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let field = format!("{key}[{index}]");
+            match item.as_table() {
+                Some(table) => {
+                    let path = super::site::join(self.site.path(), &field);
+                    sites.push(Site::new(Arc::clone(self.site.file()), path, item.place, Arc::clone(table)));
+                }
+                None => self.fault(&field, format!("expected table, found {}", item.kind()), None),
+            }
+        }
+        Some(sites)
+    }
+
     pub(crate) fn boolean(&mut self, key: &str) -> Option<bool> {
         self.of_kind(key, "boolean", |value| match value {
             Value::Boolean(value) => Some(*value),

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::document::Types;
-use super::{connector, http, plugins, profile, rejection, serve, store};
+use super::{connector, http, plugins, probe, profile, rejection, serve, store};
 use crate::plugin::PluginSettings;
 
 /// The JSON Schema (draft 2020-12) of the whole configuration, the settings of every type included, by which editors
@@ -137,6 +137,16 @@ fn isolation(description: &str) -> Json {
 }
 
 fn connector_table() -> Json {
+    let mut sign = closed(
+        "What an answer looks like that says so: all that is given here must hold.",
+        &rejection::SIGN_KEYS,
+        &json!({
+            "status": { "type": "array", "items": { "type": "integer", "minimum": 200, "maximum": 599 }, "minItems": 1, "description": "One of these statuses." },
+            "header": { "type": "object", "additionalProperties": { "type": "string" }, "description": "Headers that contain a text, in any case." },
+            "body_contains": { "type": "string", "minLength": 1, "maxLength": 256, "description": "A text in the body." },
+        }),
+    );
+    sign["required"] = json!(["status"]);
     let rejection = closed(
         "Which answers say that the credential was refused: all that is given here must hold.",
         &rejection::KEYS,
@@ -144,8 +154,20 @@ fn connector_table() -> Json {
             "status": { "type": "array", "items": { "type": "integer", "minimum": 200, "maximum": 599 }, "minItems": 1, "default": [401], "description": "One of these statuses." },
             "header": { "type": "object", "additionalProperties": { "type": "string" }, "description": "Headers that contain a text, in any case." },
             "body_contains": { "type": "string", "minLength": 1, "maxLength": 256, "description": "A text in the body." },
+            "also": { "type": "array", "maxItems": rejection::MOST_SIGNS, "items": sign, "description": "Further answers that say so: one of them is enough." },
             "replay": { "enum": rejection::REPLAYS, "default": "idempotent", "description": "Which refused requests are sent once more with a new credential." },
             "max_replay_body": { "type": "integer", "minimum": 0, "maximum": 64 << 20, "default": 64 << 10, "description": "The largest body kept for that, in bytes." },
+        }),
+    );
+    let probe = closed(
+        "The call by which `countersign test` and `countersign explain` try the connector out.",
+        &probe::KEYS,
+        &json!({
+            "method": { "type": "string", "pattern": "^[A-Z]+$", "description": "The method; GET, or POST where there is a body." },
+            "path": { "type": "string", "description": "The path below `base_url`, with its query." },
+            "headers": { "type": "object", "additionalProperties": { "type": "string" }, "description": "Headers that go along." },
+            "body": { "type": "string", "description": "The body." },
+            "status": { "type": "array", "items": { "type": "integer", "minimum": 100, "maximum": 599 }, "minItems": 1, "description": "The answers that are well; any 2xx unless configured." },
         }),
     );
     let mut table = closed(
@@ -157,6 +179,7 @@ fn connector_table() -> Json {
             "profiles": { "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true, "description": "The profiles that the calls carry, in order." },
             "timeout": duration("The total deadline of a call.", "30s"),
             "rejection": rejection,
+            "probe": probe,
             "ca_file": { "type": "string", "description": "A file with further certificate authorities, in PEM." },
             "allow_http": { "type": "boolean", "default": false, "description": "Allow http:// to another machine: everybody on the way can read the credential." },
             "caller": caller_table(),

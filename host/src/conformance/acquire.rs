@@ -1,9 +1,9 @@
 //! Credentials, from an issuer that is well and from one that is not.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use countersign::protocol::Start;
-use countersign::{Challenge, ErrorKind, HttpRequest, Profile, Secret};
+use countersign::{Challenge, Error, ErrorKind, HttpRequest, Lifetime, Places, Profile, Secret};
 use serde_json::Value;
 
 use super::check::{self, Check};
@@ -33,8 +33,9 @@ impl First {
     }
 }
 
-const NEEDED: [&Check; 9] = [
+const NEEDED: [&Check; 10] = [
     check::PLACEMENTS_VALID,
+    check::PLACES_KEPT,
     check::LIFETIME_AHEAD,
     check::LIFETIME_FOLLOWED,
     check::LIFETIME_NOT_GUESSED,
@@ -141,6 +142,24 @@ fn placements(trial: &mut Trial<'_>, about: &str, first: &First) {
         faults.push("the credential holds nothing: no placement, no material, no certificate".to_owned());
     }
     trial.settle(check::PLACEMENTS_VALID, about, faults);
+
+    let Some(declared) = first.profile.places() else {
+        return trial.skip(&[check::PLACES_KEPT], about, "it does not declare where it places values");
+    };
+    let mut faults: Vec<String> =
+        placed.iter().filter_map(|placement| undeclared_place(placement, &declared)).collect();
+    if !first.look["client_certificate"].is_null() && !declared.presents_certificate() {
+        faults.push("it presents a client certificate, which it does not declare".to_owned());
+    }
+    trial.settle(check::PLACES_KEPT, about, faults);
+}
+
+/// What is placed although it is not declared.
+pub(super) fn undeclared_place(placement: &Value, declared: &Places) -> Option<String> {
+    let placement: countersign::Placement = serde_json::from_value(placement.clone()).ok()?;
+    let (place, name) = (placement.place, placement.name.as_str());
+    let undeclared = !declared.contains(place, name);
+    undeclared.then(|| format!("the {place} `{}` is placed, and not declared", name.escape_debug()))
 }
 
 /// Why the host would not place it.
@@ -188,19 +207,41 @@ fn lifetimes(trial: &mut Trial<'_>, about: &str, first: &First) {
 fn time(trial: &mut Trial<'_>, about: &str, first: &First) {
     let inputs = first.profile.inputs();
     let issuer = Issuer::of(trial.script, 1);
-    let lives: Vec<_> = [today(), today() + YEAR, today() - YEAR * 20]
-        .map(|now| {
-            let start = Start { now, ..start(&inputs, 1) };
-            let talked = trial.talk("another year", &*first.profile, start, &issuer);
-            talked.outcome.map_or_else(|error| told(&error), |credential| look::life(&credential, now))
+    let mut at = |now| {
+        let start = Start { now, ..start(&inputs, 1) };
+        trial.talk("another year", &*first.profile, start, &issuer).outcome
+    };
+    let times = [today(), today() + YEAR, today() - YEAR * 20];
+    let outcomes = times.map(&mut at);
+    let end = fixed_end(&outcomes[0]);
+    if end.is_some() && outcomes.iter().all(|outcome| fixed_end(outcome) == end) {
+        // Until the end of something in the settings, or of this machine's clock? That one moves on.
+        std::thread::sleep(A_MOMENT);
+        if fixed_end(&at(today())) == end {
+            return trial.settle(check::TIME_FROM_HOST, about, Vec::new());
+        }
+    }
+    let lives: Vec<_> = outcomes
+        .into_iter()
+        .zip(times)
+        .map(|(outcome, now)| {
+            outcome.map_or_else(|error| told(&error), |credential| look::life(&credential, now))
         })
-        .into();
+        .collect();
     let faults = lives[1..]
         .iter()
         .filter(|life| **life != lives[0])
         .map(|life| format!("today the credential lives {}, in another year {life}", lives[0]))
         .collect();
     trial.settle(check::TIME_FROM_HOST, about, faults);
+}
+
+/// The instant at which the credential ends, if it names one.
+fn fixed_end(outcome: &Result<countersign::Credential, Error>) -> Option<SystemTime> {
+    match outcome.as_ref().ok()?.lifetime() {
+        Lifetime::Until(end) => Some(end),
+        _ => None,
+    }
 }
 
 fn undeclared(trial: &mut Trial<'_>, about: &str, first: &First) {
@@ -292,6 +333,9 @@ fn faults(trial: &mut Trial<'_>, about: &str, first: &First) {
     fault(trial, about, first, check::REDIRECTED, &[Fault::Redirect], &[Unavailable, Denied, Config]);
     fault(trial, about, first, check::BROKEN_ANSWERS, &Fault::BROKEN, &[Unavailable, Denied, Config]);
 }
+
+/// Longer than the second that lifetimes are rounded to.
+const A_MOMENT: Duration = Duration::from_millis(1100);
 
 /// Each fault, from each exchange on.
 fn fault(

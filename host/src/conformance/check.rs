@@ -82,10 +82,11 @@ checks! {
 
     ACQUIRED: Credentials, "acquired", "a good answer of the issuer becomes a credential";
     PLACEMENTS_VALID: Credentials, "placements-valid", "the host may place what the credential holds";
+    PLACES_KEPT: Credentials, "places-kept", "what it places is what it declares to place, if it declares anything";
     LIFETIME_AHEAD: Credentials, "lifetime-ahead", "the credential's end lies ahead of now";
     LIFETIME_FOLLOWED: Credentials, "lifetime-followed", "an issuer that shortens its tokens' life shortens the credential's";
     LIFETIME_NOT_GUESSED: Credentials, "lifetime-not-guessed", "an issuer that states no lifetime gets none invented";
-    TIME_FROM_HOST: Credentials, "time-from-host", "the only clock is the host's: a year later all is a year later";
+    TIME_FROM_HOST: Credentials, "time-from-host", "the only clock is the host's: a year later all is a year later, but for what ends with something in the settings, as a certificate does";
     UNDECLARED_UNSEEN: Credentials, "undeclared-unseen", "what the inputs do not declare changes nothing";
     CALLER_MISSED: Credentials, "caller-missed", "a caller who lacks a declared attribute is an error, and not of the plugin's";
     RENEWAL_TAKEN: Credentials, "renewal-taken", "renewal state is taken back, and state that is none is survived";
@@ -100,7 +101,7 @@ checks! {
     BOUNDED: Issuer, "bounded", "every conversation ends within 64 needs and 60 s";
 
     SIGNED: Signing, "signed", "a request is signed";
-    EDITS_VALID: Signing, "edits-valid", "the host may place what the signature adds";
+    EDITS_VALID: Signing, "edits-valid", "the host may place what the signature adds, and it is what the type declares to place, if it declares anything";
     SIGN_PURE: Signing, "sign-pure", "the same request at the same time is signed the same, but for random bytes";
     SIGN_TIME: Signing, "sign-time", "a signature knows no time but the host's";
     BODY_UNSEEN: Signing, "body-unseen", "a body that the inputs do not declare changes nothing";

@@ -32,6 +32,7 @@ pub(super) fn check(trial: &mut Trial<'_>, manifest: &Manifest, cases: &[&Case])
             Ok(profile) => {
                 let inputs = profile.inputs();
                 trial.note(&case.name, "inputs", format!("{inputs:?}"));
+                trial.note(&case.name, "places", format!("{:?}", profile.places()));
                 let other = trial.make(case).map(|other| other.inputs());
                 let same = other.as_ref() == Ok(&inputs) && profile.inputs() == inputs;
                 let fault = "another instance, or the same one asked again, declares other inputs".to_owned();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use countersign::{Credential, Error, HeaderView, Placement, RequestHead, Secret, SignContext, Signer};
 use serde_json::Value;
 
-use super::acquire::{First, misplaced};
+use super::acquire::{First, misplaced, undeclared_place};
 use super::check::{self, Check};
 use super::look;
 use super::subject::Case;
@@ -51,7 +51,11 @@ pub(super) fn check(trial: &mut Trial<'_>, case: &Case, first: Option<&First>) {
     let fault = "the signature adds nothing".to_owned();
     trial.settle(check::SIGNED, about, if nothing { vec![fault] } else { Vec::new() });
 
-    let faults = edits["placements"].as_array().into_iter().flatten().filter_map(misplaced).collect();
+    let placed = edits["placements"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut faults: Vec<String> = placed.iter().filter_map(misplaced).collect();
+    if let Some(declared) = first.profile.places() {
+        faults.extend(placed.iter().filter_map(|edit| undeclared_place(edit, &declared)));
+    }
     trial.settle(check::EDITS_VALID, about, faults);
 
     let again = sign(signer, request);

@@ -11,7 +11,7 @@ enum Placed {
     /// The hot path: one profile that reads nothing of the caller.
     One(Generation),
     /// Boxed, so that what the hot path returns fits into registers.
-    Several(Box<(Caller, Vec<Generation>)>),
+    Several(Box<(Caller, Vec<Generation>, u64)>),
 }
 
 static NOBODY: Caller = Caller::new();
@@ -22,8 +22,17 @@ impl Authorization {
         Self(Placed::One(generation))
     }
 
-    pub(super) fn of(caller: Caller, generations: Vec<Generation>) -> Self {
-        Self(Placed::Several(Box::new((caller, generations))))
+    /// `learned` is the version of what was learned by then.
+    pub(super) fn of(caller: Caller, generations: Vec<Generation>, learned: u64) -> Self {
+        Self(Placed::Several(Box::new((caller, generations, learned))))
+    }
+
+    /// The version of what was learned when it was signed; where nothing was signed, nothing can be demanded.
+    pub(super) fn learned(&self) -> u64 {
+        match &self.0 {
+            Placed::One(_) => u64::MAX,
+            Placed::Several(several) => several.2,
+        }
     }
 
     pub(super) fn caller(&self) -> &Caller {

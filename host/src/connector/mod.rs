@@ -6,40 +6,52 @@
 mod authorization;
 mod base_url;
 mod layout;
+mod learned;
 mod profile;
 mod rejection;
 mod staged;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use countersign::{Caller, Challenge, ClientCertificate, Secret, SignContext};
+use countersign::{Caller, Challenge, ClientCertificate, SignContext};
+use http::HeaderMap;
 use http::request::Parts;
 
+use self::learned::{AsOf, Learned};
 use self::staged::Staged;
 use crate::Error;
 use crate::cache::{Clock, Placed, Snapshot};
-use crate::config::{ConnectorServe, Rejection};
+use crate::config::{ConnectorServe, Probe, Rejection};
+use crate::explain::{Had, Obtained, Ownership, Record, Stopwatch};
 use crate::instance::Signing;
-use crate::transport::{Options, Transport};
+use crate::transport::{Transport, Transports, without_tls};
 
 pub use authorization::Authorization;
 pub use base_url::BaseUrl;
 pub(crate) use base_url::has_dot_segments;
 pub(crate) use profile::BoundProfile;
-pub(crate) use rejection::{MOST_BODY, challenge};
+pub(crate) use rejection::{MOST_BODY, Verdict, challenge};
 
 /// A request's whole body, among its extensions, for profiles that sign it.
 #[derive(Debug, Clone)]
 pub struct BodyBytes(pub Bytes);
+
+/// Among a request's extensions: whoever sends it presents the [`ClientCertificate`] that
+/// [`authorize`](Connector::authorize) leaves there, on a connection that no other identity shares.
+///
+/// Without it a credential that comes with a certificate is refused, for a client that does not know of it would call
+/// without.
+#[derive(Debug, Clone, Copy)]
+pub struct PresentsClientCertificate;
 
 /// One upstream API, and the profiles whose credentials its calls carry.
 pub struct Connector {
     definition: Definition,
     clock: Clock,
     transports: Transports,
+    learned: Learned,
 }
 
 /// What makes a connector the one that it is.
@@ -50,26 +62,18 @@ pub(crate) struct Definition {
     /// In the order in which they are applied.
     pub(crate) profiles: Vec<Arc<BoundProfile>>,
     pub(crate) rejection: Rejection,
+    pub(crate) probe: Probe,
     pub(crate) timeout: Duration,
     pub(crate) serve: ConnectorServe,
     /// Further certificate authorities, PEM.
     pub(crate) roots: Option<Arc<[u8]>>,
 }
 
-/// The connector's connections; a client certificate has connections of its own, never shared between identities.
-struct Transports {
-    plain: Transport,
-    with_certificate: Mutex<HashMap<[u8; 32], Transport>>,
-}
-
-/// How many identities a connector keeps connections for.
-const MOST_IDENTITIES: usize = 64;
-
 impl Connector {
     /// `plain` are the connections of calls that present no certificate.
     pub(crate) fn new(definition: Definition, clock: Clock, plain: Transport) -> Self {
-        let transports = Transports { plain, with_certificate: Mutex::default() };
-        Self { definition, clock, transports }
+        let transports = Transports::new(plain, definition.roots.clone(), None);
+        Self { definition, clock, transports, learned: Learned::default() }
     }
 
     /// Whether it is the very connector that is defined so.
@@ -126,7 +130,7 @@ impl Connector {
     ///
     /// The request's URI is absolute. Its extensions hold the [`Caller`] on whose behalf it goes, and its
     /// [`BodyBytes`] if a profile signs the body. A client certificate to present is left in the extensions, as
-    /// [`ClientCertificate`].
+    /// [`ClientCertificate`], for those who say by [`PresentsClientCertificate`] that they do.
     ///
     /// # Errors
     /// When a credential cannot be had, or the request is not the connector's. The request must then not be sent.
@@ -141,25 +145,67 @@ impl Connector {
             );
             return Err(self.error(countersign::Error::config(bound)));
         }
+        let record = Record::of(parts);
         let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
         let mut staged = Staged::of(parts);
+        let learned = self.learned.now();
         let mut generations = Vec::with_capacity(self.definition.profiles.len());
         for (turn, profile) in self.definition.profiles.iter().enumerate() {
+            let stopwatch = record.as_ref().map(|_| Stopwatch::start());
             let snapshot = profile.credential(&caller, self.definition.base_url.origin()).await;
+            if let (Some(record), Some(stopwatch)) = (&record, stopwatch) {
+                record.obtained(obtained(profile, &stopwatch, &snapshot));
+            }
             let snapshot = snapshot.map_err(|error| self.profile_error(profile, error))?;
-            self.place(&mut staged, parts, profile, &snapshot, turn)
+            self.learned.watch(snapshot.learns());
+            self.place(&mut staged, parts, profile, &snapshot, &learned, turn)
                 .await
                 .map_err(|error| self.profile_error(profile, error))?;
             generations.push(snapshot.generation());
         }
+        if staged.presents() {
+            self.may_present(parts).map_err(|error| self.error(error))?;
+        }
+        if record.is_some() {
+            let owned = staged.placed().map(|(place, name, turn)| {
+                let profile = self.definition.profiles.get(turn).map(|profile| Arc::clone(&profile.name));
+                (place, name.to_owned(), profile.unwrap_or_default())
+            });
+            let owned = Ownership(owned.collect());
+            parts.extensions.insert(owned);
+        }
         staged.finish(parts);
-        Ok(Authorization::of(caller, generations))
+        Ok(Authorization::of(caller, generations, learned.version()))
     }
 
-    /// An upstream rejected what was placed: those credentials, and none that came later, are given up.
+    /// Takes note of what an answer says to those credentials that [learn](countersign::Credential::learning) from answers.
+    /// To be called with the head of each answer, before [`reject`](Connector::reject); it costs next to nothing.
+    #[inline]
+    pub fn answered(&self, headers: &HeaderMap) {
+        if self.learned.listens() {
+            self.learned.hear(headers);
+        }
+    }
+
+    /// Whether one of its credentials learns from answers, as far as is known by now.
+    pub(crate) fn learns(&self) -> bool {
+        self.learned.listens()
+    }
+
+    /// Whether the rejection asks for a signature over what was learned since, and not for another credential: the API
+    /// looked at nothing else, so the call may be made again, whatever its method.
+    pub fn is_demand(&self, authorization: &Authorization, challenge: &Challenge) -> bool {
+        self.learned.is_demand(authorization.learned(), challenge)
+    }
+
+    /// An upstream rejected what was placed: those credentials, and none that came later, are given up, unless it is a
+    /// [demand](Connector::is_demand).
     ///
-    /// Returns whether another credential can be expected.
+    /// Returns whether something else will be placed the next time.
     pub fn reject(&self, authorization: &Authorization, challenge: &Challenge) -> bool {
+        if self.is_demand(authorization, challenge) {
+            return true;
+        }
         let each = self.definition.profiles.iter().zip(authorization.generations());
         each.fold(false, |hope, (profile, generation)| {
             let origin = self.definition.base_url.origin();
@@ -172,9 +218,21 @@ impl Connector {
         self.definition.profiles.iter().any(|profile| profile.reads_body())
     }
 
+    /// Asks for answers whose bodies are not encoded, where the rule looks at bodies: it could not read others.
+    pub(crate) fn ask_for_plain_bodies(&self, headers: &mut http::HeaderMap) {
+        if self.definition.rejection.reads_bodies() && headers.contains_key(http::header::ACCEPT_ENCODING) {
+            headers.insert(http::header::ACCEPT_ENCODING, http::HeaderValue::from_static("identity"));
+        }
+    }
+
     /// When an answer means that the credential was rejected.
     pub const fn rejection(&self) -> &Rejection {
         &self.definition.rejection
+    }
+
+    /// The call by which it is tried out.
+    pub const fn probe(&self) -> &Probe {
+        &self.definition.probe
     }
 
     pub(crate) fn error(&self, cause: countersign::Error) -> Error {
@@ -189,28 +247,27 @@ impl Connector {
         }
     }
 
+    /// Whether a certificate can be presented: over TLS, by somebody who does it.
+    fn may_present(&self, parts: &Parts) -> Result<(), countersign::Error> {
+        let origin = self.definition.base_url.origin();
+        if !origin.is_https() {
+            return Err(without_tls(origin));
+        }
+        if parts.extensions.get::<PresentsClientCertificate>().is_none() {
+            return Err(countersign::Error::unsupported(
+                "the credential comes with a client certificate, and nobody said that the HTTP client presents it; if it does, \
+                 put `PresentsClientCertificate` among the request's extensions",
+            ));
+        }
+        Ok(())
+    }
+
     /// The connections to use for a request that presents that certificate, or none.
     pub(crate) fn transport(
         &self,
         certificate: Option<&ClientCertificate>,
     ) -> Result<Transport, countersign::Error> {
-        let Some(certificate) = certificate else { return Ok(self.transports.plain.clone()) };
-        let digest = identity_of(certificate);
-        let mut known = self.transports.with_certificate.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(transport) = known.get(&digest) {
-            return Ok(transport.clone());
-        }
-        let identity = Secret::new(format!("{}\n{}", certificate.key_pem.expose(), certificate.chain_pem));
-        let transport = Transport::new(Options {
-            roots: self.roots(),
-            identity: Some(identity.expose().as_bytes()),
-            proxy: None,
-        })?;
-        if known.len() >= MOST_IDENTITIES {
-            known.clear();
-        }
-        known.insert(digest, transport.clone());
-        Ok(transport)
+        self.transports.of(certificate, self.definition.base_url.origin())
     }
 
     async fn place(
@@ -219,6 +276,7 @@ impl Connector {
         parts: &Parts,
         profile: &BoundProfile,
         snapshot: &Snapshot,
+        learned: &AsOf,
         turn: usize,
     ) -> Result<(), countersign::Error> {
         staged.place_all(snapshot, turn)?;
@@ -228,11 +286,12 @@ impl Connector {
         let authority = self.definition.base_url.authority();
         let mut edits: Vec<Result<Placed, countersign::Error>> = Vec::new();
         match signer {
-            Signing::Here(signer) => staged.with_head(parts, authority, body, |head| {
+            Signing::Here(signer) => staged.with_head(parts, authority, body, learned, |head| {
                 signer.sign(head, &cx, &mut |place, name, value| edits.push(Placed::new(place, name, value)))
             })?,
             Signing::Away(signer) => {
-                let signed = staged.with_head(parts, authority, body, |head| signer.sign(head, &cx)).await?;
+                let signed =
+                    staged.with_head(parts, authority, body, learned, |head| signer.sign(head, &cx)).await?;
                 edits.extend(
                     signed.iter().map(|edit| Placed::new(edit.place, &edit.name, edit.value.expose())),
                 );
@@ -246,16 +305,19 @@ impl Connector {
     }
 }
 
-/// Whose certificate it is: connections are shared only by calls that present the same.
-pub(crate) fn identity_of(certificate: &ClientCertificate) -> [u8; 32] {
-    use aws_lc_rs::digest::{Context, SHA256};
-    let mut context = Context::new(&SHA256);
-    context.update(certificate.key_pem.expose().as_bytes());
-    context.update(b"\n");
-    context.update(certificate.chain_pem.as_bytes());
-    let mut identity = [0; 32];
-    identity.copy_from_slice(context.finish().as_ref());
-    identity
+/// What came of asking a profile, to be taken down.
+fn obtained(
+    profile: &BoundProfile,
+    stopwatch: &Stopwatch,
+    outcome: &Result<Arc<Snapshot>, countersign::Error>,
+) -> Obtained {
+    let had = |snapshot: &Arc<Snapshot>| Had {
+        life: *snapshot.life(),
+        signs: snapshot.signer().is_some(),
+        certificate: snapshot.client_certificate().is_some(),
+    };
+    let outcome = outcome.as_ref().map(had).map_err(Clone::clone);
+    Obtained { profile: Arc::clone(&profile.name), took: stopwatch.took(), outcome }
 }
 
 /// Names, never values.

@@ -2,50 +2,80 @@ use bytes::Bytes;
 use countersign::Challenge;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
-use crate::config::{Rejection, Replay};
+use crate::config::{Rejection, RejectionSign, Replay};
 
 /// How much of an answer's body a rule looks at, in bytes.
 pub(crate) const MOST_BODY: usize = 64 * 1024;
 
+/// What an answer's head says about the credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is no rejection.
+    Accepted,
+    /// It is one.
+    Rejected,
+    /// The body decides.
+    AskBody,
+}
+
 /// When an answer means that the credential was rejected, and whether the call is then made once more.
 impl Rejection {
-    /// Whether status and header say that the credential was rejected; the body may still have a word.
-    pub(crate) fn matches_head(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+    /// What status and headers say.
+    pub(crate) fn verdict(&self, status: StatusCode, headers: &HeaderMap) -> Verdict {
+        self.signs.iter().filter(|sign| sign.is_in_head(status, headers)).fold(
+            Verdict::Accepted,
+            |verdict, sign| match (verdict, &sign.body_contains) {
+                (Verdict::Rejected, _) | (_, None) => Verdict::Rejected,
+                _ => Verdict::AskBody,
+            },
+        )
+    }
+
+    /// Whether bodies are looked at, which then have to come as they are.
+    pub(crate) fn reads_bodies(&self) -> bool {
+        self.signs.iter().any(|sign| sign.body_contains.is_some())
+    }
+
+    /// What a body says of an answer with that status and those headers.
+    pub(crate) fn matches(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
+        self.signs.iter().any(|sign| sign.is_in_head(status, headers) && sign.is_in_body(body))
+    }
+
+    /// Whether a rejected call may be made once more. `is_demand` is asked of methods that are not idempotent: whether the
+    /// API looked at nothing but a signature that lacked something.
+    pub(crate) fn allows_replay(
+        &self,
+        method: &Method,
+        body: Option<&Bytes>,
+        is_demand: impl FnOnce() -> bool,
+    ) -> bool {
+        let Some(body) = body else { return false };
+        let harmless = match self.replay {
+            Replay::Never => false,
+            Replay::Always => true,
+            Replay::Idempotent => method.is_idempotent() || is_demand(),
+        };
+        harmless && body.len() <= self.max_replay_body
+    }
+}
+
+impl RejectionSign {
+    fn is_in_head(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         let holds = |(name, value): &(HeaderName, String)| {
             let mut found = headers.get_all(name).iter();
             found.any(|found| {
-                found
-                    .as_bytes()
-                    .to_ascii_lowercase()
-                    .windows(value.len())
-                    .any(|part| part == value.as_bytes())
+                let found = found.as_bytes().to_ascii_lowercase();
+                value.is_empty() || found.windows(value.len()).any(|part| part == value.as_bytes())
             })
         };
         self.statuses.contains(&status) && self.headers.iter().all(holds)
     }
 
-    /// Whether the body has to be looked at.
-    pub(crate) const fn reads_body(&self) -> bool {
-        self.body_contains.is_some()
-    }
-
-    /// Whether the body agrees.
-    pub(crate) fn matches_body(&self, body: &[u8]) -> bool {
+    fn is_in_body(&self, body: &[u8]) -> bool {
         self.body_contains.as_ref().is_none_or(|text| {
             let text = text.as_bytes();
             text.is_empty() || body.windows(text.len()).any(|window| window == text)
         })
-    }
-
-    /// Whether a rejected call may be made once more.
-    pub(crate) fn allows_replay(&self, method: &Method, body: Option<&Bytes>) -> bool {
-        let Some(body) = body else { return false };
-        let harmless = match self.replay {
-            Replay::Never => false,
-            Replay::Always => true,
-            Replay::Idempotent => method.is_idempotent(),
-        };
-        harmless && body.len() <= self.max_replay_body
     }
 }
 
@@ -68,29 +98,58 @@ mod tests {
 
     #[test]
     fn all_given_conditions_have_to_hold() {
-        let rule = Rejection {
+        let sign = RejectionSign {
             statuses: vec![StatusCode::OK, StatusCode::FORBIDDEN],
             headers: vec![(HeaderName::from_static("x-error"), "expired".into())],
             body_contains: Some("token".into()),
-            ..Rejection::default()
         };
+        let rule = Rejection { signs: vec![sign], ..Rejection::default() };
         let headers: HeaderMap =
             [(HeaderName::from_static("x-error"), "Token Expired".parse().unwrap())].into_iter().collect();
-        assert!(rule.matches_head(StatusCode::OK, &headers));
-        assert!(!rule.matches_head(StatusCode::UNAUTHORIZED, &headers));
-        assert!(!rule.matches_head(StatusCode::OK, &HeaderMap::new()));
-        assert!(rule.matches_body(b"the token expired") && !rule.matches_body(b"all well"));
+        assert_eq!(rule.verdict(StatusCode::OK, &headers), Verdict::AskBody);
+        assert_eq!(rule.verdict(StatusCode::UNAUTHORIZED, &headers), Verdict::Accepted);
+        assert_eq!(rule.verdict(StatusCode::OK, &HeaderMap::new()), Verdict::Accepted);
+        assert!(rule.matches(StatusCode::OK, &headers, b"the token expired"));
+        assert!(!rule.matches(StatusCode::OK, &headers, b"all well"));
+        assert!(!rule.matches(StatusCode::UNAUTHORIZED, &headers, b"the token expired"));
+    }
+
+    #[test]
+    fn one_of_several_signs_is_enough_and_the_body_is_read_only_where_it_decides() {
+        let said = |status, text: &str| RejectionSign {
+            statuses: vec![status],
+            headers: Vec::new(),
+            body_contains: Some(text.into()),
+        };
+        let signs = vec![
+            RejectionSign::default(),
+            said(StatusCode::OK, "token_expired"),
+            said(StatusCode::OK, "invalid_auth"),
+        ];
+        let (rule, none) = (Rejection { signs, ..Rejection::default() }, HeaderMap::new());
+        assert_eq!(rule.verdict(StatusCode::UNAUTHORIZED, &none), Verdict::Rejected);
+        assert_eq!(rule.verdict(StatusCode::OK, &none), Verdict::AskBody);
+        assert_eq!(rule.verdict(StatusCode::FORBIDDEN, &none), Verdict::Accepted);
+        for (body, rejected) in
+            [("{\"error\":\"token_expired\"}", true), ("invalid_auth", true), ("{\"ok\":true}", false)]
+        {
+            assert_eq!(rule.matches(StatusCode::OK, &none, body.as_bytes()), rejected, "{body}");
+        }
+        assert!(rule.matches(StatusCode::UNAUTHORIZED, &none, b""));
     }
 
     #[test]
     fn only_what_can_be_sent_twice_is_replayed() {
         let rule = Rejection { max_replay_body: 2, ..Rejection::default() };
         let (short, long) = (Bytes::from_static(b"ab"), Bytes::from_static(b"abc"));
-        assert!(rule.allows_replay(&Method::PUT, Some(&short)));
-        assert!(!rule.allows_replay(&Method::PUT, Some(&long)));
-        assert!(!rule.allows_replay(&Method::POST, Some(&short)));
-        assert!(!rule.allows_replay(&Method::GET, None));
+        let allows = |rule: &Rejection, method, body| rule.allows_replay(&method, body, || false);
+        assert!(allows(&rule, Method::PUT, Some(&short)));
+        assert!(!allows(&rule, Method::PUT, Some(&long)));
+        assert!(!allows(&rule, Method::POST, Some(&short)));
+        assert!(rule.allows_replay(&Method::POST, Some(&short), || true));
+        assert!(!rule.allows_replay(&Method::POST, Some(&long), || true));
+        assert!(!allows(&rule, Method::GET, None));
         let always = Rejection { replay: Replay::Always, ..rule };
-        assert!(always.allows_replay(&Method::POST, Some(&short)));
+        assert!(allows(&always, Method::POST, Some(&short)));
     }
 }

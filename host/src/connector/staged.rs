@@ -7,7 +7,9 @@ use http::uri::{PathAndQuery, Uri};
 use percent_encoding::percent_decode_str;
 
 use super::BodyBytes;
+use super::learned::State;
 use crate::cache::{Placed, Snapshot};
+use crate::transport::identity_of;
 
 /// A request's head while credentials are put on it: a copy, so that a request is edited wholly or not at all.
 pub(super) struct Staged {
@@ -66,13 +68,25 @@ impl Staged {
     /// Has connections present a certificate.
     ///
     /// # Errors
-    /// [`Config`](countersign::ErrorKind::Config) when an earlier profile brought one.
+    /// [`Config`](countersign::ErrorKind::Config) when an earlier profile brought another one.
     fn present(&mut self, certificate: &ClientCertificate) -> Result<(), Error> {
-        if self.client_certificate.is_some() {
-            return Err(Error::config("another profile of this connector brings a client certificate, too"));
+        if self
+            .client_certificate
+            .as_ref()
+            .is_some_and(|other| identity_of(other) != identity_of(certificate))
+        {
+            return Err(Error::config(
+                "brings a client certificate, and an earlier profile of this connector brings another one; a connection \
+                 presents one",
+            ));
         }
         self.client_certificate = Some(certificate.clone());
         Ok(())
+    }
+
+    /// Whether the connection has to present a certificate.
+    pub(super) const fn presents(&self) -> bool {
+        self.client_certificate.is_some()
     }
 
     /// The head as a signing profile sees it, with everything that earlier profiles placed.
@@ -81,6 +95,7 @@ impl Staged {
         parts: &Parts,
         authority: &str,
         body: Option<&BodyBytes>,
+        learned: &State,
         look: impl FnOnce(&RequestHead<'_>) -> T,
     ) -> T {
         let views: Vec<HeaderView<'_>> = self
@@ -88,6 +103,7 @@ impl Staged {
             .iter()
             .map(|(name, value)| HeaderView::new(name.as_str(), value.as_bytes()))
             .collect();
+        let learned = learned.views();
         let path = if self.uri.path().is_empty() { "/" } else { self.uri.path() };
         let head = RequestHead::new(
             parts.method.as_str(),
@@ -97,6 +113,7 @@ impl Staged {
         )
         .with_query(self.uri.query())
         .with_headers(&views)
+        .with_learned(&learned)
         .with_body(body.map(|body| body.0.as_ref()));
         look(&head)
     }
@@ -109,6 +126,11 @@ impl Staged {
             Some(certificate) => parts.extensions.insert(certificate),
             None => parts.extensions.remove(),
         };
+    }
+
+    /// Where something was placed, under which name, and by which profile's turn.
+    pub(super) fn placed(&self) -> impl Iterator<Item = (Place, &str, usize)> {
+        self.taken.iter().map(|(place, name, turn)| (*place, name.as_str(), *turn))
     }
 
     fn take(&mut self, place: Place, name: &str, turn: usize) -> Result<(), Error> {
@@ -233,7 +255,7 @@ mod tests {
     fn a_head_shows_what_was_placed_before() {
         let mut staged = Staged::of(&request());
         staged.place(&Placed::new(Place::Header, "x-key", "v").unwrap(), 0).unwrap();
-        staged.with_head(&request(), "a.example", None, |head| {
+        staged.with_head(&request(), "a.example", None, &State::default(), |head| {
             assert_eq!(head.header("x-key").next(), Some(b"v".as_slice()));
             assert_eq!((head.path(), head.query()), ("/x", Some("a=1&key=old&b=2")));
         });

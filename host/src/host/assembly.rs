@@ -85,6 +85,7 @@ fn connector(
         base_url: config.base_url,
         profiles: used.map(|profile| Arc::clone(&profile.bound)).collect(),
         rejection: config.rejection,
+        probe: config.probe,
         timeout: config.timeout,
         serve: config.serve,
         roots,

@@ -4,6 +4,7 @@ use countersign::Error;
 use tokio::runtime::Handle;
 
 use crate::cache::{Clock, Jitter, Ticker};
+use crate::explain::Record;
 use crate::plugin::Shelf;
 use crate::transport::{Options, Transport};
 use crate::watch::Watch;
@@ -19,12 +20,18 @@ pub(super) struct Ground {
     pub(super) watch: Watch,
     /// The connections of connectors without certificate authorities of their own.
     pub(super) plain: Transport,
+    /// Where the exchanges of profiles are taken down, if they are.
+    pub(super) record: Option<Arc<Record>>,
     /// It runs as long as it is held.
     _ticker: Ticker,
 }
 
 impl Ground {
-    pub(super) fn new(runtime: Handle, shelf: Arc<Shelf>) -> Result<Self, Error> {
+    pub(super) fn new(
+        runtime: Handle,
+        shelf: Arc<Shelf>,
+        record: Option<Arc<Record>>,
+    ) -> Result<Self, Error> {
         let clock = Clock::system();
         Ok(Self {
             _ticker: Ticker::start(&clock)?,
@@ -34,6 +41,7 @@ impl Ground {
             clock,
             runtime,
             shelf,
+            record,
         })
     }
 }

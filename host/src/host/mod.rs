@@ -25,6 +25,8 @@ use crate::Error;
 use crate::cache::Status;
 use crate::config::{Finding, Findings, ServeConfig};
 use crate::connector::Connector;
+use crate::exchange::Exchange;
+use crate::explain::Record;
 use crate::registry::{Home, Registry};
 use crate::setup::Setup;
 
@@ -83,12 +85,17 @@ impl Host {
     /// # Errors
     /// Everything that is wrong with the configuration, in one go.
     pub async fn start(path: &Path) -> Result<Self, Findings> {
+        Self::start_recorded(path, None).await
+    }
+
+    /// The same, of which what profiles exchange with their issuers is taken down.
+    pub(crate) async fn start_recorded(path: &Path, record: Option<Arc<Record>>) -> Result<Self, Findings> {
         let (file, runtime) = (path.to_owned(), Handle::current());
         // Sources are files and programs: they may block.
         let started = tokio::task::spawn_blocking(move || {
-            let setup = Setup::read(&file)?;
+            let setup = Setup::read_with(&file, Arc::default(), record.as_deref())?;
             countersign::silence_profile_panics();
-            let ground = Ground::new(runtime, Arc::clone(&setup.shelf))
+            let ground = Ground::new(runtime, Arc::clone(&setup.shelf), record)
                 .map_err(|error| Finding::about(&file, error.to_string()))?;
             assemble(setup, &file, Arc::new(ground), None)
         });
@@ -113,7 +120,7 @@ impl Host {
         let reloaded = self.0.ground.runtime.spawn_blocking(move || {
             let seen = before.file.now(&file);
             let ground = &before.ground;
-            let assembled = Setup::read_with(&file, Arc::clone(&ground.shelf))
+            let assembled = Setup::read_with(&file, Arc::clone(&ground.shelf), ground.record.as_deref())
                 .and_then(|setup| assemble(setup, &file, Arc::clone(ground), Some(&before)));
             if assembled.is_err() {
                 before.file.failed(seen, ground.clock.tick().effective);
@@ -169,6 +176,16 @@ impl Host {
             home: self.0.registry.home(&profile.type_name).unwrap_or(Home::BuiltIn),
             status: profile.bound.cache.status(),
         })
+    }
+
+    /// What profiles send their requests with, for whoever looks into something on their behalf.
+    pub(crate) fn exchange(&self) -> &Exchange {
+        self.0.surroundings.exchange()
+    }
+
+    /// A profile that runs.
+    pub(crate) fn profile(&self, name: &str) -> Option<&RunningProfile> {
+        self.0.profiles.get(name).map(Arc::as_ref)
     }
 
     /// What the proxy is to do; `None` when the configuration has no `[serve]`.

@@ -1,5 +1,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use countersign::protocol::Declared;
 use tracing::{info, warn};
 
 use super::surroundings::Surroundings;
@@ -13,6 +14,8 @@ use crate::setup::{Made, MadeFrom, ReadyProfile, make};
 pub(crate) struct RunningProfile {
     pub(crate) bound: Arc<BoundProfile>,
     pub(super) type_name: Arc<str>,
+    /// What its first instance declared.
+    pub(crate) declared: Declared,
     making: Mutex<Making>,
 }
 
@@ -36,6 +39,7 @@ impl RunningProfile {
         before: Option<&Self>,
     ) -> Self {
         let ReadyProfile { config, made: Made { instance, grants, from, files, .. } } = ready;
+        let declared = Declared { inputs: instance.inputs().clone(), places: instance.places().cloned() };
         let settings = surroundings.settings(&config, instance, grants);
         let environment = surroundings.environment.clone();
         let bound = match before {
@@ -45,7 +49,7 @@ impl RunningProfile {
         let type_name = Arc::clone(&config.type_name);
         let (registry, surroundings) = (Arc::clone(registry), Arc::clone(surroundings));
         let making = Mutex::new(Making { config, registry, surroundings, from, files });
-        Self { bound: Arc::new(bound), type_name, making }
+        Self { bound: Arc::new(bound), type_name, declared, making }
     }
 
     /// Whether its settings came from files.
@@ -79,7 +83,7 @@ impl RunningProfile {
         // As they are before they are read: what changes from here on is seen the next time.
         let before = making.files.iter().map(|file| Watched::now(file.path())).collect();
         let name = &*self.bound.name;
-        match make(&making.registry, &making.config, sources) {
+        match make(&making.registry, &making.config, sources, None) {
             Ok(made) => {
                 self.bound.replace(making.surroundings.settings(&making.config, made.instance, made.grants));
                 (making.files, making.from) = (made.files, made.from);

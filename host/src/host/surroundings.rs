@@ -8,8 +8,9 @@ use crate::cache::{Environment, FileStore, MemoryStore, Settings, Store};
 use crate::config::{Finding, Findings, HttpConfig, ProfileConfig, StoreConfig};
 use crate::drive::Driven;
 use crate::exchange::{Exchange, ExchangeLimits};
+use crate::explain::Record;
 use crate::needs::{Grants, Needs};
-use crate::transport::{Options, Transport};
+use crate::transport::{Options, Transport, Transports};
 
 /// What all profiles of a configuration share: `[http]` and `[store]`. Makes what the cache asks for credentials.
 pub(crate) struct Surroundings {
@@ -20,6 +21,8 @@ pub(crate) struct Surroundings {
     /// Where the configuration lies.
     folder: PathBuf,
     store: StoreConfig,
+    /// Where the exchanges of profiles are taken down, if they are.
+    record: Option<Arc<Record>>,
     pub(super) environment: Environment,
 }
 
@@ -40,7 +43,7 @@ impl Surroundings {
         }
         let exchange = match same_http {
             Some(before) => Arc::clone(&before.exchange),
-            None => exchange(&http, roots.as_deref(), config)?,
+            None => exchange(&http, roots.clone(), config)?,
         };
         let environment = match same_store {
             Some(before) => before.environment.clone(),
@@ -52,7 +55,13 @@ impl Surroundings {
             },
         };
         let folder = config.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Arc::new(Self { http, roots, exchange, folder, store, environment }))
+        let record = ground.record.clone();
+        Ok(Arc::new(Self { http, roots, exchange, folder, store, record, environment }))
+    }
+
+    /// The exchanges of profiles.
+    pub(super) fn exchange(&self) -> &Exchange {
+        &self.exchange
     }
 
     /// What the cache needs of a profile.
@@ -62,7 +71,9 @@ impl Surroundings {
         instance: Box<dyn crate::instance::Instance>,
         grants: Grants,
     ) -> Settings {
-        let needs = Needs { exchange: Arc::clone(&self.exchange), grants, folder: self.folder.clone() };
+        let record = self.record.clone().map(|record| (record, config.name.as_str().into()));
+        let needs =
+            Needs { exchange: Arc::clone(&self.exchange), grants, folder: self.folder.clone(), record };
         let acquire: Arc<dyn Acquire> = Arc::new(Driven::new(
             config.name.as_str().into(),
             Arc::clone(&config.type_name),
@@ -76,12 +87,12 @@ impl Surroundings {
     }
 }
 
-fn exchange(http: &HttpConfig, roots: Option<&[u8]>, config: &Path) -> Result<Arc<Exchange>, Findings> {
-    let options = Options { roots, proxy: http.proxy.as_ref(), identity: None };
+fn exchange(http: &HttpConfig, roots: Option<Arc<[u8]>>, config: &Path) -> Result<Arc<Exchange>, Findings> {
+    let options = Options { roots: roots.as_deref(), proxy: http.proxy.as_ref(), identity: None };
     let transport =
         Transport::new(options).map_err(|error| Finding::about(config, format!("[http] {error}")))?;
     let limits = ExchangeLimits { deadline: http.timeout, body: http.max_body, ..ExchangeLimits::default() };
-    Ok(Arc::new(Exchange::new(transport, limits)))
+    Ok(Arc::new(Exchange::new(Transports::new(transport, roots, http.proxy.clone()), limits)))
 }
 
 fn open(store: &StoreConfig, config: &Path, ground: &Ground) -> Result<Arc<dyn Store>, Findings> {

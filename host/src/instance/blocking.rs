@@ -4,7 +4,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use countersign::protocol::{Resume, Start, Step};
-use countersign::{Credential, Error, Flow, Inputs, PlaceEdit, Profile, RequestHead, SignContext, Signer};
+use countersign::{
+    Credential, Error, Flow, Inputs, PlaceEdit, Places, Profile, RequestHead, SignContext, Signer,
+};
 use serde_json::Value;
 
 use super::{AwaySigner, Conversation, Instance, Signing};
@@ -24,6 +26,10 @@ impl Blocking {
 impl Profile for Blocking {
     fn inputs(&self) -> Inputs {
         self.0.inputs().clone()
+    }
+
+    fn places(&self) -> Option<Places> {
+        self.0.places().cloned()
     }
 
     fn start(&self, start: Start) -> (Step, Box<dyn Flow>) {

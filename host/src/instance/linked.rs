@@ -1,7 +1,7 @@
 use std::future::ready;
 
 use countersign::protocol::{Resume, Start, Step};
-use countersign::{Credential, Error, Flow, Inputs, Profile};
+use countersign::{Credential, Error, Flow, Inputs, Places, Profile};
 use serde_json::Value;
 
 use super::{BoxFuture, Conversation, Instance, Signing};
@@ -9,18 +9,23 @@ use super::{BoxFuture, Conversation, Instance, Signing};
 /// An instance of a type that is linked into the host: it runs on the thread that asks, and answers at once.
 pub(crate) struct Linked {
     inputs: Inputs,
+    places: Option<Places>,
     profile: Box<dyn Profile>,
 }
 
 impl Linked {
     pub(crate) fn new(profile: Box<dyn Profile>) -> Self {
-        Self { inputs: profile.inputs(), profile }
+        Self { inputs: profile.inputs(), places: profile.places(), profile }
     }
 }
 
 impl Instance for Linked {
     fn inputs(&self) -> &Inputs {
         &self.inputs
+    }
+
+    fn places(&self) -> Option<&Places> {
+        self.places.as_ref()
     }
 
     fn start(&self, start: Start) -> BoxFuture<'_, (Step, Box<dyn Conversation>)> {

@@ -8,7 +8,7 @@ mod blocking;
 mod linked;
 
 use countersign::protocol::{Resume, Start, Step};
-use countersign::{Credential, Error, Inputs, Placement, RequestHead, SignContext, Signer};
+use countersign::{Credential, Error, Inputs, Placement, Places, RequestHead, SignContext, Signer};
 use serde_json::Value;
 
 pub use self::blocking::Blocking;
@@ -22,6 +22,9 @@ pub use crate::acquire::BoxFuture;
 pub trait Instance: Send + Sync + 'static {
     /// What it reads of the caller and the target.
     fn inputs(&self) -> &Inputs;
+
+    /// Where it places values and what its signature covers, if it says so.
+    fn places(&self) -> Option<&Places>;
 
     /// Begins to acquire a credential. Dropping the future or the conversation cancels it.
     fn start(&self, start: Start) -> BoxFuture<'_, (Step, Box<dyn Conversation>)>;

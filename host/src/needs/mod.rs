@@ -10,11 +10,12 @@ mod program;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use countersign::Error;
 use countersign::protocol::{Event, Need};
+use countersign::{Error, HttpRequest, HttpResponse};
 
 pub(crate) use self::grants::Grants;
 use crate::exchange::Exchange;
+use crate::explain::{Exchanged, Record, Stopwatch};
 
 /// Meets the needs of one profile.
 pub(crate) struct Needs {
@@ -22,6 +23,8 @@ pub(crate) struct Needs {
     pub(crate) grants: Grants,
     /// The configuration's folder: what relative paths are relative to.
     pub(crate) folder: PathBuf,
+    /// Where exchanges are taken down, and as whose, if they are.
+    pub(crate) record: Option<(Arc<Record>, Arc<str>)>,
 }
 
 impl Needs {
@@ -32,7 +35,7 @@ impl Needs {
 
     async fn met(&self, need: Need) -> Result<Event, Error> {
         Ok(match need {
-            Need::Http(request) => Event::Http(self.exchange.send(request).await?),
+            Need::Http(request) => Event::Http(self.exchanged(request).await?),
             Need::Sleep(duration) => {
                 tokio::time::sleep(duration).await;
                 Event::Slept
@@ -53,6 +56,21 @@ impl Needs {
             }
             _ => return Err(Error::unsupported("this host does not know what the profile needs; update it")),
         })
+    }
+
+    async fn exchanged(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
+        let Some((record, profile)) = &self.record else { return self.exchange.send(request).await };
+        let stopwatch = Stopwatch::start();
+        let outcome = self.exchange.send_or_trouble(request.clone()).await;
+        let answer = outcome.as_ref().map(Clone::clone).map_err(|(error, _)| error.clone());
+        record.exchanged(Exchanged {
+            profile: Arc::clone(profile),
+            request,
+            at: stopwatch.at,
+            took: stopwatch.took(),
+            outcome,
+        });
+        answer
     }
 }
 

@@ -30,7 +30,7 @@ use super::stats::Refusal;
 use super::upstream::{InBody, Moves, OutBody, Retry, UpstreamError};
 use super::worker::Worker;
 use super::{inbound, location, tunnel};
-use crate::connector::{Authorization, BodyBytes, MOST_BODY, challenge};
+use crate::connector::{Authorization, BodyBytes, MOST_BODY, PresentsClientCertificate, Verdict, challenge};
 
 /// Answers a client's request: with the upstream's answer to the same request with its credential, or with a problem.
 pub(crate) async fn answer(
@@ -143,6 +143,7 @@ async fn forward(
     }
     served.strip.request(&mut head.headers, matches!(entrance.access, Access::Token(_)));
     head.headers.insert(HOST, served.host.clone());
+    connector.ask_for_plain_bodies(&mut head.headers);
     head.uri = upstream_uri(served, &head.uri, route)?;
     let body = taken(&mut head, body, &call, &limit).await?;
 
@@ -161,6 +162,7 @@ async fn forward(
             return Ok(tunnel::open(client, ours, answer, protocol, call));
         }
         let mut answer = Ahead::unread(answer);
+        connector.answered(&answer.head.headers);
         if Box::pin(is_rejection(&mut answer, &call, &limit)).await? {
             connector.reject(&authorization, &challenge(answer.head.status, &answer.head.headers));
         }
@@ -178,6 +180,7 @@ async fn forward(
         let sent = pin!(upstream.send(Request::from_parts(head, body), retry));
         Ahead::unread(in_time(limit.bound(sent).await, &call)?)
     };
+    connector.answered(&answer.head.headers);
     if answer.may_be_rejection(&call)
         && Box::pin(is_rejection(&mut answer, &call, &limit)).await?
         && let Some((answer, way)) =
@@ -215,7 +218,7 @@ async fn taken(head: &mut Parts, body: Incoming, call: &Call, limit: &Rc<Limit>)
     }
     let length = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let for_replay = length.is_some_and(|length| length <= rule.max_replay_body)
-        && rule.allows_replay(&head.method, Some(&Bytes::new()));
+        && rule.allows_replay(&head.method, Some(&Bytes::new()), || connector.learns());
     let most = match signed {
         true => call.local().generation().limits().max_buffered_body,
         false if for_replay => rule.max_replay_body,
@@ -255,6 +258,8 @@ struct Again {
     idempotent: bool,
     /// Whether the connector's rule allows a replay after a rejection.
     replays: bool,
+    /// The same after one that only demands what a signature lacked.
+    replays_demands: bool,
 }
 
 impl Again {
@@ -265,8 +270,16 @@ impl Again {
             OutBody::Stream(..) => return None,
         };
         let idempotent = head.method.is_idempotent();
-        let replays = served.connector.rejection().allows_replay(&head.method, Some(&body));
-        (idempotent || replays).then(|| Self { head: KeptHead::of(head), body, idempotent, replays })
+        let (connector, rule) = (&served.connector, served.connector.rejection());
+        let replays = rule.allows_replay(&head.method, Some(&body), || false);
+        let replays_demands = replays || rule.allows_replay(&head.method, Some(&body), || connector.learns());
+        (idempotent || replays_demands).then(|| Self {
+            head: KeptHead::of(head),
+            body,
+            idempotent,
+            replays,
+            replays_demands,
+        })
     }
 
     /// The same request, if its credential is to be had without waiting.
@@ -298,6 +311,7 @@ async fn authorize(head: &mut Parts, call: &Call, limit: &Limit) -> Result<Autho
 async fn authorize_waiting(head: &mut Parts, call: &Call, limit: &Limit) -> Result<Authorized, Problem> {
     let connector = &call.served().connector;
     let before = Before::of(head);
+    head.extensions.insert(PresentsClientCertificate);
     let outcome = limit.bound(connector.authorize(head)).await;
     let late = outcome.is_none();
     let outcome = outcome.unwrap_or_else(|| {
@@ -360,8 +374,10 @@ struct Ahead {
 /// Whether an answer means that the credential was rejected.
 async fn is_rejection(answer: &mut Ahead, call: &Call, limit: &Limit) -> Result<bool, Problem> {
     let rule = call.served().connector.rejection();
-    if !answer.may_be_rejection(call) || !rule.reads_body() {
-        return Ok(answer.may_be_rejection(call));
+    match rule.verdict(answer.head.status, &answer.head.headers) {
+        Verdict::Accepted => return Ok(false),
+        Verdict::Rejected => return Ok(true),
+        Verdict::AskBody => {}
     }
     let mut seen = Vec::new();
     while seen.len() < MOST_BODY {
@@ -377,7 +393,7 @@ async fn is_rejection(answer: &mut Ahead, call: &Call, limit: &Limit) -> Result<
             None => return Err(no_answer(None, call)),
         }
     }
-    Ok(rule.matches_body(&seen))
+    Ok(rule.matches(answer.head.status, &answer.head.headers, &seen))
 }
 
 /// The call made once more with another credential, if the connector's rule allows it and there is one. `None` when the
@@ -391,8 +407,10 @@ async fn replay<'w>(
     limit: &Limit,
 ) -> Option<(Ahead, Way<'w>)> {
     let connector = &call.served().connector;
-    let hope = connector.reject(authorization, &challenge(rejected.head.status, &rejected.head.headers));
-    let again = again.filter(|again| again.replays && hope)?;
+    let challenge = challenge(rejected.head.status, &rejected.head.headers);
+    let demand = connector.is_demand(authorization, &challenge);
+    let hope = connector.reject(authorization, &challenge);
+    let again = again.filter(|again| hope && (again.replays || demand && again.replays_demands))?;
     let mut head = again.head.parts();
     let Authorized { secrets, .. } = authorize(&mut head, call, limit).await.ok()?;
     call.stats().replayed();
@@ -401,6 +419,7 @@ async fn replay<'w>(
     let upstream = upstream_of(&mut head, call).ok()?;
     let sent = pin!(upstream.send(Request::from_parts(head, out(&again.body)), retry));
     let answer = in_time(limit.bound(sent).await, call).ok()?;
+    connector.answered(answer.headers());
     Some((Ahead::unread(answer), way))
 }
 
@@ -420,7 +439,7 @@ impl Ahead {
 
     /// Whether its head is that of a rejection.
     fn may_be_rejection(&self, call: &Call) -> bool {
-        call.served().connector.rejection().matches_head(self.head.status, &self.head.headers)
+        call.served().connector.rejection().verdict(self.head.status, &self.head.headers) != Verdict::Accepted
     }
 }
 

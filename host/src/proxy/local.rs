@@ -10,7 +10,7 @@ use super::deadline::Deadlines;
 use super::generation::{Generation, Served};
 use super::stats::{Stats, WorkerStats};
 use super::upstream::{Target, Tls, Upstream};
-use crate::connector::identity_of;
+use crate::transport::identity_of;
 
 /// One configuration on one thread: with the connections to upstreams and the counters that are this thread's own.
 ///

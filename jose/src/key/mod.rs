@@ -15,5 +15,6 @@ mod signing;
 mod text;
 
 pub use config::{Encoding, JwkKey, KeyConfig, KeystoreKey, PemKey, SecretKey};
-pub(crate) use private::Curve;
+pub(crate) use private::{Curve, PrivateKey};
 pub use signing::SigningKey;
+pub(crate) use signing::{field, field_of_chain, load, or_at};

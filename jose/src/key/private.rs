@@ -1,5 +1,7 @@
 use std::fmt;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
     Ed25519KeyPair, KeyPair, RsaKeyPair,
@@ -9,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::algorithm::Algorithm;
 
 /// A private key, whatever format it came in, before an algorithm is pinned to it.
-pub(super) enum PrivateKey {
+pub(crate) enum PrivateKey {
     Rsa {
         pair: RsaKeyPair,
         /// The key says of itself that it is for RSASSA-PSS only (RFC 4055 §1.2).
@@ -24,14 +26,14 @@ pub(super) enum PrivateKey {
 }
 
 /// A private key and what came with it.
-pub(super) struct Loaded {
-    pub(super) key: PrivateKey,
+pub(crate) struct Loaded {
+    pub(crate) key: PrivateKey,
     /// The `kid` that a JWK carries.
-    pub(super) kid: Option<String>,
+    pub(crate) kid: Option<String>,
     /// The `alg` that a JWK carries.
-    pub(super) alg: Option<Algorithm>,
+    pub(crate) alg: Option<Algorithm>,
     /// Certificates as DER, the key's own first.
-    pub(super) chain: Vec<Vec<u8>>,
+    pub(crate) chain: Vec<Vec<u8>>,
 }
 
 /// A curve that an algorithm here uses.
@@ -82,7 +84,7 @@ impl PrivateKey {
     }
 
     /// The bits of the `SubjectPublicKeyInfo` of a certificate for this key; `None` for a shared secret.
-    pub(super) fn public_key(&self) -> Option<&[u8]> {
+    pub(crate) fn public_key(&self) -> Option<&[u8]> {
         match self {
             Self::Rsa { pair, .. } => Some(pair.public_key().as_ref()),
             Self::Ec { pair, .. } => Some(pair.public_key().as_ref()),
@@ -90,6 +92,28 @@ impl PrivateKey {
             Self::Secret(_) => None,
         }
     }
+}
+
+impl PrivateKey {
+    /// The key as an unencrypted PKCS#8 document (RFC 5958, version 1), which every TLS library reads; `None` for a
+    /// shared secret.
+    pub(crate) fn to_pkcs8(&self) -> Option<Result<Document, Unspecified>> {
+        match self {
+            Self::Rsa { pair, .. } => {
+                Some(AsDer::<Pkcs8V1Der<'_>>::as_der(pair).map(|der| copied(der.as_ref())))
+            }
+            Self::Ec { pair, .. } => Some(pair.to_pkcs8v1().map(|der| copied(der.as_ref()))),
+            Self::Ed25519(pair) => Some(pair.to_pkcs8v1().map(|der| copied(der.as_ref()))),
+            Self::Secret(_) => None,
+        }
+    }
+}
+
+/// A key's PKCS#8, wiped when dropped.
+pub(crate) type Document = Zeroizing<Vec<u8>>;
+
+fn copied(der: &[u8]) -> Document {
+    Zeroizing::new(der.to_vec())
 }
 
 /// What the key is, for error messages; nothing of its value.

@@ -8,7 +8,8 @@ use super::signer::Signer;
 use super::{jwk, keystore, secret, text};
 use crate::algorithm::Algorithm;
 use crate::certificate::{self, Chain};
-use crate::jwks::PublicJwk;
+use crate::compact;
+use crate::jwks::{Members, PublicJwk};
 
 /// A private key or shared secret, parsed once and pinned to one algorithm.
 ///
@@ -44,20 +45,12 @@ impl SigningKey {
     /// to the key's own setting (`passphrase`, or none), so put its name in front: `.map_err(|e| e.at("key"))`.
     pub fn new(algorithm: impl Into<Option<Algorithm>>, config: &KeyConfig) -> Result<Self, Error> {
         let algorithm = algorithm.into();
-        let field = field(config);
-        let in_field = |error| or_at(error, field);
-        let mut loaded = load(algorithm, config).map_err(in_field)?;
+        let loaded = load(algorithm, config)?;
         let algorithm = algorithm.or(loaded.alg).unwrap_or_else(|| loaded.key.usual_algorithm());
-        let mut in_chain = field;
-        if let KeyConfig::Pem(PemKey { certificate: Some(text), .. })
-        | KeyConfig::Jwk(JwkKey { certificate: Some(text), .. }) = config
-        {
-            in_chain = Some("certificate");
-            loaded.chain = certificate::from_pem(text).map_err(|error| error.at("certificate"))?;
-        }
         let chain = Chain::new(loaded.chain, loaded.key.public_key().unwrap_or_default());
-        let signer = Signer::new(algorithm, loaded.key).map_err(in_field)?;
-        Ok(Self { algorithm, signer, kid: loaded.kid, chain: chain.map_err(|error| or_at(error, in_chain))? })
+        let signer = Signer::new(algorithm, loaded.key).map_err(|error| or_at(error, field(config)))?;
+        let chain = chain.map_err(|error| or_at(error, field_of_chain(config)))?;
+        Ok(Self { algorithm, signer, kid: loaded.kid, chain })
     }
 
     /// Takes a shared secret for an HMAC algorithm.
@@ -90,6 +83,26 @@ impl SigningKey {
         self.signer.signature_bytes()
     }
 
+    /// The public half as bare as RFC 7638 hashes it, with the members that make the key and no others: the `jwk` of a
+    /// header that brings its key along.
+    ///
+    /// # Errors
+    /// As [`public_jwk`](Self::public_jwk).
+    pub fn bare_jwk(&self) -> Result<serde_json::Value, Error> {
+        let members = self.members()?;
+        serde_json::to_value(members)
+            .map_err(|_| Error::internal("the public key does not serialize to JSON"))
+    }
+
+    /// Signs a payload into a JWS in compact form (RFC 7515 §7.1) under a header that is encoded already, its dot
+    /// included.
+    ///
+    /// # Errors
+    /// [`Internal`](countersign::ErrorKind::Internal) when the library fails.
+    pub fn compact(&self, header: &str, payload: &[u8]) -> Result<Secret, Error> {
+        compact::sign(self, header, payload)
+    }
+
     /// Signs a message, writes the signature to the beginning of `out` and returns it.
     ///
     /// # Errors
@@ -115,13 +128,16 @@ impl SigningKey {
     /// # Errors
     /// [`Unsupported`](countersign::ErrorKind::Unsupported) for a shared secret, which has no public half.
     pub fn public_jwk(&self, kid: Option<&str>) -> Result<PublicJwk, Error> {
-        let members = self.signer.public_members().ok_or_else(|| {
+        Ok(PublicJwk::new(self.members()?, self.algorithm, kid))
+    }
+
+    fn members(&self) -> Result<Members, Error> {
+        self.signer.public_members().ok_or_else(|| {
             Error::unsupported(format!(
                 "{} uses a shared secret, which has no public key; choose an RS, PS, ES or EdDSA algorithm to publish one",
                 self.algorithm
             ))
-        })?;
-        Ok(PublicJwk::new(members, self.algorithm, kid))
+        })
     }
 }
 
@@ -131,7 +147,20 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-fn load(algorithm: Option<Algorithm>, config: &KeyConfig) -> Result<Loaded, Error> {
+/// Reads the configured key, whatever it will be used for, and the certificates that the setting brings.
+///
+/// The error's field is relative to the key's own setting.
+pub(crate) fn load(algorithm: Option<Algorithm>, config: &KeyConfig) -> Result<Loaded, Error> {
+    let mut loaded = load_key(algorithm, config).map_err(|error| or_at(error, field(config)))?;
+    if let KeyConfig::Pem(PemKey { certificate: Some(text), .. })
+    | KeyConfig::Jwk(JwkKey { certificate: Some(text), .. }) = config
+    {
+        loaded.chain = certificate::from_pem(text).map_err(|error| error.at("certificate"))?;
+    }
+    Ok(loaded)
+}
+
+fn load_key(algorithm: Option<Algorithm>, config: &KeyConfig) -> Result<Loaded, Error> {
     match config {
         KeyConfig::Text(key) => text::any(key.expose(), algorithm),
         KeyConfig::Pem(config) => text::from_pem(
@@ -144,8 +173,17 @@ fn load(algorithm: Option<Algorithm>, config: &KeyConfig) -> Result<Loaded, Erro
     }
 }
 
+/// The setting that holds the key's certificates.
+pub(crate) const fn field_of_chain(config: &KeyConfig) -> Option<&'static str> {
+    match config {
+        KeyConfig::Pem(PemKey { certificate: Some(_), .. })
+        | KeyConfig::Jwk(JwkKey { certificate: Some(_), .. }) => Some("certificate"),
+        _ => field(config),
+    }
+}
+
 /// The setting that holds the key's text.
-const fn field(config: &KeyConfig) -> Option<&'static str> {
+pub(crate) const fn field(config: &KeyConfig) -> Option<&'static str> {
     match config {
         KeyConfig::Text(_) => None,
         KeyConfig::Pem(_) => Some("pem"),
@@ -156,7 +194,7 @@ const fn field(config: &KeyConfig) -> Option<&'static str> {
 }
 
 /// Names the setting at fault unless a closer one is named already.
-fn or_at(error: Error, field: Option<&str>) -> Error {
+pub(crate) fn or_at(error: Error, field: Option<&str>) -> Error {
     match field {
         Some(field) if error.field().is_none() => error.at(field),
         _ => error,

@@ -37,6 +37,7 @@ openssl req -new -key rsa-pkcs8.pem -subj "/CN=throw-away leaf" -out leaf.tmp
 openssl x509 -req -in leaf.tmp -CA ca-certificate.pem -CAkey ca.tmp -days 36500 -set_serial 2 -out leaf-certificate.pem
 rm -f ./*.tmp
 openssl pkcs12 -export -inkey rsa-pkcs8.pem -in leaf-certificate.pem -certfile ca-certificate.pem -name orders -passout pass:changeit -out modern.p12
+openssl pkcs12 -export -inkey rsa-pkcs8.pem -in rsa-certificate.pem -name orders -passout pass:changeit -out identity.p12
 openssl pkcs12 -export -legacy -inkey rsa-pkcs8.pem -in leaf-certificate.pem -certfile ca-certificate.pem -name orders -passout pass:changeit -out legacy.p12
 openssl pkcs12 -export -inkey ed25519-pkcs8.pem -nocerts -name bare -passout pass:changeit -out no-certificate.p12
 keytool -importkeystore -srckeystore modern.p12 -srcstorepass changeit -destkeystore java.jks -deststoretype JKS -deststorepass changeit -destkeypass secondpass -srcalias orders -noprompt 2>/dev/null

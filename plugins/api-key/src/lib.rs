@@ -15,7 +15,7 @@
 mod config;
 mod value;
 
-use countersign::{AuthProfile, Context, Credential, Error, Inputs, Place};
+use countersign::{AuthProfile, Context, Credential, Error, Inputs, Place, Places};
 
 pub use config::ApiKeyConfig;
 use value::Value;
@@ -47,6 +47,10 @@ impl AuthProfile for ApiKey {
 
     fn inputs(&self) -> Inputs {
         Inputs::none().callers(self.keys.iter().flat_map(|key| key.value.caller_attributes()))
+    }
+
+    fn places(&self) -> Option<Places> {
+        Some(self.keys.iter().fold(Places::none(), |places, key| places.and(key.place, &key.name)))
     }
 
     async fn acquire(&self, cx: &Context) -> Result<Credential, Error> {

@@ -23,7 +23,7 @@ mod sign;
 
 use std::time::{Duration, SystemTime};
 
-use countersign::{AuthProfile, Context, Credential, Edits, Error, Inputs, RequestHead, SignContext};
+use countersign::{AuthProfile, Context, Credential, Edits, Error, Inputs, Places, RequestHead, SignContext};
 
 pub use config::AwsSigV4Config;
 use credentials::{Keys, Source};
@@ -48,6 +48,10 @@ impl AuthProfile for AwsSigV4 {
 
     fn inputs(&self) -> Inputs {
         if self.signature.signs_payload() { Inputs::none().body() } else { Inputs::none() }
+    }
+
+    fn places(&self) -> Option<Places> {
+        Some(self.signature.places(self.source.may_have_session()))
     }
 
     async fn acquire(&self, cx: &Context) -> Result<Credential, Error> {

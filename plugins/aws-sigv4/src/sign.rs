@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use countersign::{Edits, Error, Place, RequestHead, Secret};
+use countersign::{Edits, Error, Place, Places, RequestHead, Secret};
 use hmac::Mac;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
@@ -44,6 +44,36 @@ impl Signature {
     /// Whether signing reads the body. That of a presigned URL is not known when the URL is made.
     pub(crate) fn signs_payload(&self) -> bool {
         self.payload == Payload::Signed && !(matches!(self.form, Form::Query { .. }) && self.service == "s3")
+    }
+
+    /// Where signatures go and what they cover; `session`: whether there may be a session token.
+    pub(crate) fn places(&self, session: bool) -> Places {
+        let covered = ["host", "content-type", "content-md5", "x-amz-*"].into_iter();
+        let places = Places::none()
+            .covers_headers(covered.chain(self.signed_headers.iter().map(String::as_str)))
+            .covers_query();
+        let (place, names): (_, &[&str]) = match self.form {
+            Form::Headers { content_sha256: false } => (Place::Header, &["authorization", "x-amz-date"]),
+            Form::Headers { content_sha256: true } => {
+                (Place::Header, &["authorization", "x-amz-date", "x-amz-content-sha256"])
+            }
+            Form::Query { .. } => (
+                Place::Query,
+                &[
+                    "X-Amz-Algorithm",
+                    "X-Amz-Credential",
+                    "X-Amz-Date",
+                    "X-Amz-Expires",
+                    "X-Amz-Signature",
+                    "X-Amz-SignedHeaders",
+                ],
+            ),
+        };
+        let session = session.then_some(match place {
+            Place::Query => "X-Amz-Security-Token",
+            _ => "x-amz-security-token",
+        });
+        names.iter().copied().chain(session).fold(places, |places, name| places.and(place, name))
     }
 
     /// What a request gets.

@@ -10,7 +10,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use countersign::{AuthProfile, Context, Credential, Error, Secret};
+use countersign::{AuthProfile, Context, Credential, Error, Places, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -51,6 +51,10 @@ impl AuthProfile for Basic {
         without_control(password.expose()).map_err(|error| error.at("password"))?;
         let pair = Secret::new(format!("{username}:{}", password.expose()));
         Ok(Self { authorization: Secret::new(format!("Basic {}", STANDARD.encode(pair.expose()))) })
+    }
+
+    fn places(&self) -> Option<Places> {
+        Some(Places::none().header("authorization"))
     }
 
     async fn acquire(&self, _: &Context) -> Result<Credential, Error> {

@@ -7,7 +7,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use countersign::{AuthProfile, Context, Credential, Error, Secret, TokenPlace};
+use countersign::{AuthProfile, Context, Credential, Error, Places, Secret, TokenPlace};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -52,6 +52,10 @@ impl AuthProfile for Bearer {
         let token = config.token.without_line_end();
         check(token.expose()).map_err(|error| error.at("token"))?;
         Ok(Self { place, token })
+    }
+
+    fn places(&self) -> Option<Places> {
+        Some(self.place.places())
     }
 
     async fn acquire(&self, _: &Context) -> Result<Credential, Error> {

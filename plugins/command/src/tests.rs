@@ -341,4 +341,6 @@ fn debug_is_blind() {
     let config: CommandConfig =
         serde_json::from_value(with(json!({ "headers": { "X": "c4nary" } }))).unwrap();
     assert!(!format!("{config:?}").contains("c4nary"));
+    let command = Command::new(config).unwrap();
+    assert!(!format!("{command:?}").contains("c4nary"), "{command:?}");
 }

@@ -25,7 +25,7 @@ mod response;
 
 use std::time::Duration;
 
-use countersign::{AuthProfile, Context, Credential, Edits, Error, Inputs, RequestHead, SignContext};
+use countersign::{AuthProfile, Context, Credential, Edits, Error, Inputs, Places, RequestHead, SignContext};
 
 pub use config::DigestConfig;
 use config::Rules;
@@ -57,6 +57,11 @@ impl AuthProfile for Digest {
     fn inputs(&self) -> Inputs {
         let inputs = Inputs::none().target();
         if self.rules.reads_body() { inputs.body() } else { inputs }
+    }
+
+    /// The response covers method, path and query, and no header.
+    fn places(&self) -> Option<Places> {
+        Some(Places::none().header("authorization").covers_query())
     }
 
     async fn acquire(&self, cx: &Context) -> Result<Credential, Error> {

@@ -22,7 +22,9 @@ mod sink;
 mod template;
 mod time;
 
-use countersign::{AuthProfile, Caller, Context, Credential, Edits, Error, Inputs, RequestHead, SignContext};
+use countersign::{
+    AuthProfile, Caller, Context, Credential, Edits, Error, Inputs, Places, RequestHead, SignContext,
+};
 
 pub use algorithm::Algorithm;
 pub use config::HmacConfig;
@@ -52,6 +54,11 @@ impl AuthProfile for Hmac {
     fn inputs(&self) -> Inputs {
         let inputs = Inputs::none().callers(&self.reads.callers);
         if self.reads.body { inputs.body() } else { inputs }
+    }
+
+    /// What of a request its text reads is not declared: that may depend on conditions.
+    fn places(&self) -> Option<Places> {
+        Some(self.signature.places())
     }
 
     async fn acquire(&self, cx: &Context) -> Result<Credential, Error> {

@@ -3,7 +3,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use countersign::{Caller, Edits, Error, RequestHead, Secret};
+use countersign::{Caller, Edits, Error, Place, Places, RequestHead, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use smallvec::SmallVec;
@@ -40,6 +40,13 @@ pub(crate) struct Part {
 type Made<'s> = SmallVec<[(&'s str, Secret); 4]>;
 
 impl Signature {
+    /// Where its parts go.
+    pub(crate) fn places(&self) -> Places {
+        let parts = [(Place::Query, &self.query), (Place::Header, &self.headers)];
+        let parts = parts.into_iter().flat_map(|(place, parts)| parts.iter().map(move |part| (place, part)));
+        parts.fold(Places::none(), |places, (place, part)| places.and(place, &part.name))
+    }
+
     /// What a request gets.
     pub(crate) fn sign(
         &self,

@@ -107,6 +107,19 @@ impl Component {
         self.source == other.source
     }
 
+    /// The header that it is of.
+    pub(crate) fn field_name(&self) -> Option<&str> {
+        match &self.source {
+            Source::Field { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether it is of the whole query.
+    pub(crate) const fn reads_query(&self) -> bool {
+        matches!(self.source, Source::TargetUri | Source::RequestTarget | Source::Query)
+    }
+
     pub(crate) fn is_content_digest(&self) -> bool {
         matches!(&self.source, Source::Field { name, .. } if name == "content-digest")
     }

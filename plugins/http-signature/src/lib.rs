@@ -28,7 +28,7 @@ mod digest;
 mod query;
 mod sign;
 
-use countersign::{AuthProfile, Context, Credential, Edits, Error, Inputs, RequestHead, SignContext};
+use countersign::{AuthProfile, Context, Credential, Edits, Error, Inputs, Places, RequestHead, SignContext};
 
 pub use algorithm::SignatureAlgorithm;
 pub use component::FieldType;
@@ -53,6 +53,10 @@ impl AuthProfile for HttpSignature {
 
     fn inputs(&self) -> Inputs {
         if self.signature.reads_body() { Inputs::none().body() } else { Inputs::none() }
+    }
+
+    fn places(&self) -> Option<Places> {
+        Some(self.signature.places())
     }
 
     async fn acquire(&self, _: &Context) -> Result<Credential, Error> {

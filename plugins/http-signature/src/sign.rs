@@ -2,7 +2,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use countersign::{Edits, Error, RequestHead, Secret};
+use countersign::{Edits, Error, Places, RequestHead, Secret};
 use countersign_jose::SigningKey;
 
 use crate::component::{Component, View};
@@ -57,6 +57,19 @@ impl Signature {
     pub(crate) fn public_key(&self) -> Option<serde_json::Value> {
         let name = self.parameters.public_name.as_deref();
         self.key.public_jwk(name).ok().and_then(|key| serde_json::to_value(key).ok())
+    }
+
+    /// Where it goes, and what it always covers; what is optional is covered only where it is there before.
+    pub(crate) fn places(&self) -> Places {
+        let covered = &self.coverage.components;
+        let places = Places::none().header("signature").header("signature-input");
+        let places = places.covers_headers(covered.iter().filter_map(Component::field_name));
+        let places = if covered.iter().any(Component::reads_query) { places.covers_query() } else { places };
+        let all = || covered.iter().chain(&self.coverage.optional);
+        match self.digest != ContentDigest::None && all().any(Component::is_content_digest) {
+            true => places.header("content-digest"),
+            false => places,
+        }
     }
 
     /// What a request gets.

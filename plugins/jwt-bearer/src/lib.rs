@@ -14,7 +14,8 @@
 mod config;
 
 use countersign::{
-    AuthProfile, Caller, Context, Credential, Edits, Error, Inputs, RequestHead, SignContext, TokenPlace,
+    AuthProfile, Caller, Context, Credential, Edits, Error, Inputs, Places, RequestHead, SignContext,
+    TokenPlace,
 };
 use countersign_jose::{SigningKey, TokenSigner};
 
@@ -43,6 +44,10 @@ impl AuthProfile for JwtBearer {
 
     fn inputs(&self) -> Inputs {
         Inputs::none().callers(self.signer.caller_attributes())
+    }
+
+    fn places(&self) -> Option<Places> {
+        Some(self.place.places())
     }
 
     async fn acquire(&self, cx: &Context) -> Result<Credential, Error> {

@@ -19,7 +19,7 @@ mod method;
 mod parameters;
 mod sign;
 
-use countersign::{AuthProfile, Context, Credential, Edits, Error, Inputs, RequestHead, SignContext};
+use countersign::{AuthProfile, Context, Credential, Edits, Error, Inputs, Places, RequestHead, SignContext};
 
 pub use config::OAuth1Config;
 use sign::Signature;
@@ -41,6 +41,10 @@ impl AuthProfile for OAuth1 {
 
     fn inputs(&self) -> Inputs {
         if self.signature.reads_body() { Inputs::none().body() } else { Inputs::none() }
+    }
+
+    fn places(&self) -> Option<Places> {
+        Some(self.signature.places())
     }
 
     /// All that is needed is in the settings.

@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use countersign::{Edits, Error, Place, RequestHead, SignContext};
+use countersign::{Edits, Error, Place, Places, RequestHead, SignContext};
 
 use crate::base_string::base_string;
 use crate::encode::encode;
@@ -34,6 +34,31 @@ type Protocol<'a> = Vec<(&'static str, &'a str)>;
 impl Signature {
     pub(crate) fn reads_body(&self) -> bool {
         self.form_body || self.body_hash
+    }
+
+    /// Where parameters go, and what signatures cover: no headers, and of a password in the guise of a signature nothing.
+    pub(crate) fn places(&self) -> Places {
+        let places = match self.method {
+            SignatureMethod::Plaintext => Places::none(),
+            _ => Places::none().covers_query(),
+        };
+        if !self.in_query {
+            return places.header("authorization");
+        }
+        let always = [
+            "oauth_consumer_key",
+            "oauth_signature_method",
+            "oauth_timestamp",
+            "oauth_nonce",
+            "oauth_signature",
+        ];
+        let sometimes = [
+            ("oauth_token", self.token.is_some()),
+            ("oauth_version", self.version),
+            ("oauth_body_hash", self.body_hash),
+        ];
+        let sometimes = sometimes.into_iter().filter(|(_, there)| *there).map(|(name, _)| name);
+        always.into_iter().chain(sometimes).fold(places, |places, name| places.and(Place::Query, name))
     }
 
     /// What a request gets.

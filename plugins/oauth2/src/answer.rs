@@ -11,6 +11,8 @@ use crate::refusal::refusal;
 #[derive(Debug)]
 pub(crate) struct Answer {
     token: Secret,
+    /// Whether the token is bound to the key of a proof (RFC 9449 §5).
+    pub(crate) is_dpop: bool,
     lifetime: Option<Duration>,
     refresh_token: Option<Secret>,
 }
@@ -27,7 +29,7 @@ struct Body {
 
 impl Answer {
     /// Reads an answer, whatever it is. No error quotes the body.
-    pub(crate) fn read(response: HttpResponse, refreshing: bool) -> Result<Self, Error> {
+    pub(crate) fn read(response: HttpResponse, wanted: Wanted, refreshing: bool) -> Result<Self, Error> {
         if !response.is_success() {
             return Err(refused(response, refreshing));
         }
@@ -37,27 +39,60 @@ impl Answer {
         }
         let token = body.access_token.unwrap_or_default();
         check(token.expose())?;
-        // RFC 6749 §5.1 requires the type, but servers forget it, and what the operator configured is a bearer token.
-        if body.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-            return Err(Error::unsupported(
-                "gave a token of a type other than Bearer; register the client for bearer tokens",
-            ));
-        }
+        let is_dpop = wanted.judge(body.token_type.as_deref())?;
         let lifetime = body.expires_in.map(Seconds::lifetime).transpose()?;
         let refresh_token = body.refresh_token.filter(|token| !token.expose().is_empty());
-        Ok(Self { token, lifetime, refresh_token })
+        Ok(Self { token, is_dpop, lifetime, refresh_token })
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        self.token.expose()
     }
 
     pub(crate) const fn refresh_token(&self) -> Option<&Secret> {
         self.refresh_token.as_ref()
     }
 
-    /// The credential. Without `expires_in` its lifetime stays unstated.
-    pub(crate) fn place(&self, place: &TokenPlace) -> Credential {
-        let credential = place.credential(self.token.expose());
+    /// Places the token, beside what the credential holds already. Without `expires_in` its lifetime stays unstated.
+    pub(crate) fn place(&self, place: &TokenPlace, credential: Credential) -> Credential {
+        let credential = place.place(credential, self.token.expose());
         match self.lifetime {
             Some(lifetime) => credential.valid_for(lifetime),
             None => credential,
+        }
+    }
+}
+
+/// The token type that is wanted (RFC 6749 §7.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Bearer,
+    Dpop,
+    /// Bound to the key of a proof or, where the issuer does not know of that, not.
+    DpopOrBearer,
+}
+
+impl Wanted {
+    /// Whether the token is a DPoP token, or an error if it is neither that nor wanted.
+    fn judge(self, token_type: Option<&str>) -> Result<bool, Error> {
+        // RFC 6749 §5.1 requires the type, but servers forget it, and then it is a bearer token that they give.
+        let given = token_type.unwrap_or("bearer");
+        let is_dpop = given.eq_ignore_ascii_case("dpop");
+        match self {
+            Self::Bearer if is_dpop => Err(Error::unsupported(
+                "gave a DPoP token; set `dpop = true`, or register the client for bearer tokens",
+            )),
+            Self::Dpop if given.eq_ignore_ascii_case("bearer") => Err(Error::unsupported(
+                "gave a Bearer token, which whoever finds it can use; register the client for DPoP-bound tokens, or set \
+                 `dpop = { accept_bearer = true }`",
+            )),
+            _ if is_dpop || given.eq_ignore_ascii_case("bearer") => Ok(is_dpop),
+            Self::Bearer => Err(Error::unsupported(
+                "gave a token of a type other than Bearer; register the client for bearer tokens",
+            )),
+            _ => Err(Error::unsupported(
+                "gave a token of a type other than DPoP; register the client for DPoP-bound tokens",
+            )),
         }
     }
 }

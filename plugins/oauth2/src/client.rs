@@ -20,6 +20,10 @@ pub(crate) enum Client {
         id: String,
         signer: Box<TokenSigner>,
     },
+    /// By the certificate that the connection presents; the id says whose it is.
+    Tls {
+        id: String,
+    },
     Public {
         id: Option<String>,
     },
@@ -45,6 +49,7 @@ impl Client {
             ClientAuth::ClientSecretJwt | ClientAuth::PrivateKeyJwt => {
                 Self::Jwt { signer: Box::new(client_signer(config, method, &id)?), id }
             }
+            ClientAuth::TlsClientAuth | ClientAuth::SelfSignedTlsClientAuth => Self::Tls { id },
             ClientAuth::None => Self::Public { id: Some(id) },
         })
     }
@@ -72,6 +77,7 @@ impl Client {
                 ];
                 (request, fields.into())
             }
+            Self::Tls { id } => (request, vec![field("client_id", id)]),
             Self::Public { id } => (request, id.iter().map(|id| field("client_id", id)).collect()),
         })
     }
@@ -89,24 +95,31 @@ impl ClientAuth {
     const fn signs(self) -> bool {
         matches!(self, Self::PrivateKeyJwt | Self::ClientSecretJwt)
     }
+
+    /// Whether the connection's certificate is the proof.
+    const fn is_tls(self) -> bool {
+        matches!(self, Self::TlsClientAuth | Self::SelfSignedTlsClientAuth)
+    }
 }
 
 impl OAuth2Config {
     /// The configured method, or the one that the other settings make sense for.
-    fn method(&self) -> Result<ClientAuth, Error> {
+    pub(crate) fn method(&self) -> Result<ClientAuth, Error> {
         let (secret, key) = (self.client_secret.is_some(), self.client_key.is_some());
+        let certificate = self.client_certificate.is_some();
         let method = match (self.client_auth, secret, key) {
             (Some(method), ..) => method,
             (None, _, true) => ClientAuth::PrivateKeyJwt,
             (None, true, false) => ClientAuth::ClientSecretBasic,
+            (None, false, false) if certificate => ClientAuth::TlsClientAuth,
             (None, false, false) if self.grant == Grant::JwtBearer => ClientAuth::None,
             (None, false, false) => {
-                let message = "is missing; set it or `client_key`, or `client_auth = \"none\"` for a client without proof of its own";
+                let message = "is missing; set it, `client_key` or `client_certificate`, or `client_auth = \"none\"` for a client without proof of its own";
                 return Err(Error::config(message).at("client_secret"));
             }
         };
         let takes_key = method == ClientAuth::PrivateKeyJwt;
-        let takes_secret = !takes_key && method != ClientAuth::None;
+        let takes_secret = !takes_key && !method.is_tls() && method != ClientAuth::None;
         match (secret && !takes_secret, key && !takes_key, takes_key && !key) {
             (true, ..) => {
                 Err(Error::config("is not used by this `client_auth`; remove one of them")
@@ -116,6 +129,9 @@ impl OAuth2Config {
                 Err(Error::config("is not used by this `client_auth`; remove one of them").at("client_key"))
             }
             (.., true) => Err(Error::config("is missing; private_key_jwt signs with it").at("client_key")),
+            _ if method.is_tls() && !certificate => {
+                Err(Error::config("is missing; this `client_auth` presents it").at("client_certificate"))
+            }
             _ if !method.signs() && self.client_assertion.is_some() => {
                 Err(Error::config("is not used by this `client_auth`; remove one of them")
                     .at("client_assertion"))

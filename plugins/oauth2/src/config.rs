@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
 use countersign::{Error, Place, Secret};
-use countersign_jose::KeyConfig;
+use countersign_jose::{IdentityConfig, KeyConfig};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::assertion::{AssertionConfig, ClientAssertionConfig};
+use crate::dpop::DpopSetting;
 use crate::words::Words;
 
 /// Gets access tokens from an OAuth 2.0 token endpoint and sends them as `Authorization: Bearer …`.
@@ -31,6 +32,16 @@ pub struct OAuth2Config {
     /// How the client proves who it is. By default `client_secret_basic` with a secret and `private_key_jwt` with a
     /// key; the grant `jwt-bearer` goes without, too.
     pub client_auth: Option<ClientAuth>,
+    /// The client's certificate. It is presented to the token endpoint and, as the tokens are mostly bound to it (RFC 8705
+    /// §3), to the API.
+    pub client_certificate: Option<IdentityConfig>,
+    /// Whether tokens are bound to `client_certificate` (RFC 8705 §3). By default the API is shown the certificate, and a
+    /// token that says that it is bound to another one is refused. `true`: a JWT that is not bound is refused, too.
+    /// `false`: only the token endpoint is shown the certificate.
+    pub certificate_bound: Option<bool>,
+    /// Binds tokens to a key, of which each request brings a proof of its own (DPoP, RFC 9449): `true`, or a table with
+    /// the key.
+    pub dpop: Option<DpopSetting>,
     /// Details of the assertions by which `private_key_jwt` and `client_secret_jwt` prove the client.
     pub client_assertion: Option<ClientAssertionConfig>,
     /// The scopes to ask for: a text with spaces between them, or a list.
@@ -53,9 +64,8 @@ pub struct OAuth2Config {
     /// The header that carries the token to the API.
     #[serde(default = "authorization")]
     pub header: String,
-    /// The word before the token. Empty: the token stands alone.
-    #[serde(default = "bearer")]
-    pub scheme: String,
+    /// The word before the token: by default `Bearer`, with `dpop` `DPoP`. Empty: the token stands alone.
+    pub scheme: Option<String>,
 }
 
 /// What is exchanged for an access token.
@@ -72,7 +82,7 @@ pub enum Grant {
     JwtBearer,
 }
 
-/// How the client proves who it is (the registered names: RFC 7591 §2, OpenID Connect Core §9).
+/// How the client proves who it is (the registered names: RFC 7591 §2, OpenID Connect Core §9, RFC 8705 §2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuth {
@@ -84,16 +94,16 @@ pub enum ClientAuth {
     PrivateKeyJwt,
     /// A JWT signed with the client's secret (HMAC).
     ClientSecretJwt,
+    /// The client's certificate, of an authority that the issuer trusts (RFC 8705 §2.1).
+    TlsClientAuth,
+    /// The client's certificate, which was registered with the issuer (RFC 8705 §2.2).
+    SelfSignedTlsClientAuth,
     /// It does not: the id alone, in the body, if there is one.
     None,
 }
 
 fn authorization() -> String {
     "Authorization".to_owned()
-}
-
-fn bearer() -> String {
-    "Bearer".to_owned()
 }
 
 /// Parameters that other settings make, and those settings.
@@ -146,7 +156,7 @@ impl OAuth2Config {
             Place::Header.check_name(name).map_err(at)?;
             Place::Header.check_value(value.expose()).map_err(at)?;
             let name = name.to_ascii_lowercase();
-            if ["accept", "authorization", "content-type"].contains(&name.as_str()) {
+            if ["accept", "authorization", "content-type", "dpop"].contains(&name.as_str()) {
                 return Err(at(Error::config(
                     "is made by the type itself; `client_auth` says how the client proves itself",
                 )));

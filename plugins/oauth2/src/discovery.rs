@@ -14,10 +14,21 @@ pub(crate) enum TokenEndpoint {
 }
 
 impl TokenEndpoint {
-    pub(crate) fn new(token_url: Option<&str>, issuer: Option<&str>) -> Result<Self, Error> {
-        let issuer = issuer.map(Discovery::new).transpose().map_err(|error| error.at("issuer"))?;
+    /// `presents` says that a client certificate is presented there.
+    pub(crate) fn new(token_url: Option<&str>, issuer: Option<&str>, presents: bool) -> Result<Self, Error> {
+        let issuer = issuer
+            .map(|issuer| Discovery::new(issuer, presents))
+            .transpose()
+            .map_err(|error| error.at("issuer"))?;
         match (token_url, issuer) {
-            (Some(url), _) => Ok(Self::Given(Endpoint::new(url).map_err(|error| error.at("token_url"))?)),
+            (Some(url), _) => {
+                let endpoint = Endpoint::new(url).map_err(|error| error.at("token_url"))?;
+                if presents && !endpoint.origin().is_https() {
+                    let message = "is plain http, where no client certificate can be presented; use https://";
+                    return Err(Error::config(message).at("token_url"));
+                }
+                Ok(Self::Given(endpoint))
+            }
             (None, Some(discovery)) => Ok(Self::Discovered(discovery)),
             (None, None) => {
                 let message = "is missing; set it, or `issuer` to have it discovered";
@@ -45,6 +56,8 @@ impl TokenEndpoint {
 #[derive(Debug)]
 pub(crate) struct Discovery {
     issuer: Endpoint,
+    /// The endpoint is wanted at which client certificates are asked for (RFC 8705 §5).
+    presents: bool,
     found: Mutex<Option<(SystemTime, Endpoint)>>,
 }
 
@@ -53,18 +66,25 @@ pub(crate) struct Discovery {
 struct Metadata {
     issuer: String,
     token_endpoint: Option<String>,
+    mtls_endpoint_aliases: Option<Aliases>,
+}
+
+/// Where client certificates are asked for (RFC 8705 §5).
+#[derive(Deserialize)]
+struct Aliases {
+    token_endpoint: Option<String>,
 }
 
 impl Discovery {
     /// For how long what was found is believed.
     const FRESH: Duration = Duration::from_secs(3600);
 
-    fn new(issuer: &str) -> Result<Self, Error> {
+    fn new(issuer: &str, presents: bool) -> Result<Self, Error> {
         let issuer = Endpoint::new(issuer)?;
         if issuer.url().contains('?') {
             return Err(Error::config("has a query, which no issuer has (RFC 8414 §2); cut it off at ?"));
         }
-        Ok(Self { issuer, found: Mutex::default() })
+        Ok(Self { issuer, presents, found: Mutex::default() })
     }
 
     async fn find(&self, cx: &Context) -> Result<Endpoint, Error> {
@@ -117,7 +137,9 @@ impl Discovery {
                 "names another issuer (RFC 8414 §3.3); set `issuer` to exactly what it says, or give `token_url`",
             ));
         }
-        let url = metadata.token_endpoint.ok_or_else(|| bad("names no token_endpoint; give `token_url`"))?;
+        let alias = metadata.mtls_endpoint_aliases.and_then(|aliases| aliases.token_endpoint);
+        let url = alias.filter(|_| self.presents).or(metadata.token_endpoint);
+        let url = url.ok_or_else(|| bad("names no token_endpoint; give `token_url`"))?;
         let endpoint = Endpoint::new(&url)
             .map_err(|error| bad(&format!("names a token_endpoint that {}", error.message())))?;
         if endpoint.origin().is_loopback() && !self.issuer.origin().is_loopback() {

@@ -4,7 +4,7 @@ use countersign::{Error, ErrorKind};
 /// §5.2, RFC 8707 §2, RFC 9449 §8, OpenID Connect Core §3.1.2.6.
 ///
 /// Only these are repeated in messages. What else a server says, `error_description` above all, may hold a secret.
-const CODES: [(&str, ErrorKind, &str); 14] = [
+const CODES: [(&str, ErrorKind, &str); 15] = [
     ("access_denied", ErrorKind::Denied, "the issuer's owner has to allow it"),
     ("consent_required", ErrorKind::LoginRequired, "somebody has to consent at the issuer"),
     ("interaction_required", ErrorKind::LoginRequired, "somebody has to log in at the issuer"),
@@ -12,6 +12,11 @@ const CODES: [(&str, ErrorKind, &str); 14] = [
         "invalid_client",
         ErrorKind::Denied,
         "is the client's id, secret or key the registered one, and `client_auth` the registered way?",
+    ),
+    (
+        "invalid_dpop_proof",
+        ErrorKind::Denied,
+        "the DPoP proof was not accepted: is this machine's clock right, and the key's algorithm one that the issuer knows?",
     ),
     (
         "invalid_grant",
@@ -30,7 +35,7 @@ const CODES: [(&str, ErrorKind, &str); 14] = [
     ("temporarily_unavailable", ErrorKind::Unavailable, "the issuer is not well"),
     ("unauthorized_client", ErrorKind::Denied, "is the grant allowed for this client?"),
     ("unsupported_grant_type", ErrorKind::Denied, "the issuer does not know this grant"),
-    ("use_dpop_nonce", ErrorKind::Unsupported, "the issuer demands DPoP"),
+    ("use_dpop_nonce", ErrorKind::Unsupported, "the issuer demands DPoP; set `dpop = true`"),
 ];
 
 /// What an error code means for us.

@@ -24,7 +24,9 @@ mod state;
 mod success;
 mod url;
 
-use countersign::{AuthProfile, Context, Credential, Error, ErrorKind, Inputs, Lifetime, Placements, Table};
+use countersign::{
+    AuthProfile, Context, Credential, Error, ErrorKind, Inputs, Lifetime, Placements, Places, Table,
+};
 use tracing::debug;
 
 use answer::Answer;
@@ -80,6 +82,10 @@ impl AuthProfile for Session {
         Inputs::none()
             .callers(requests.flat_map(Request::caller_attributes))
             .callers(self.placements.caller_attributes())
+    }
+
+    fn places(&self) -> Option<Places> {
+        Some(self.placements.places())
     }
 
     async fn acquire(&self, cx: &Context) -> Result<Credential, Error> {

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::probe::Probe;
 use super::reader::Reader;
 use super::rejection::Rejection;
 use super::{Findings, Site, name};
@@ -30,6 +31,8 @@ pub struct ConnectorConfig {
     pub timeout: Duration,
     /// Which answers say that the credential was refused.
     pub rejection: Rejection,
+    /// The call by which it is tried out.
+    pub probe: Probe,
     /// A file with further certificate authorities, in PEM.
     pub ca_file: Option<PathBuf>,
     /// What it says of calls that come through the proxy.
@@ -38,12 +41,13 @@ pub struct ConnectorConfig {
     pub site: Site,
 }
 
-pub(crate) const KEYS: [&str; 14] = [
+pub(crate) const KEYS: [&str; 15] = [
     "base_url",
     "profile",
     "profiles",
     "timeout",
     "rejection",
+    "probe",
     "ca_file",
     "allow_http",
     "caller",
@@ -77,6 +81,8 @@ fn connector(
     let ca_file = reader.file("ca_file");
     let rejection = reader.table("rejection");
     let rejection = Rejection::of(rejection.as_ref(), findings);
+    let probe = Reader::of_known(site, findings).table("probe");
+    let probe = Probe::of(probe.as_ref(), findings);
     let serve = ConnectorServe::of(site, findings);
     Some(ConnectorConfig {
         name: name.to_owned(),
@@ -84,6 +90,7 @@ fn connector(
         profiles: profiles?,
         timeout,
         rejection,
+        probe,
         ca_file,
         serve,
         site: site.clone(),

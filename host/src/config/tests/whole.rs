@@ -72,8 +72,9 @@ fn a_good_configuration_becomes_types() {
     );
     assert_eq!(orders.ca_file, Some(at.join("ca.pem")));
     let rejection = &orders.rejection;
-    assert_eq!(rejection.statuses, [400, 401]);
-    assert_eq!(rejection.headers, [("www-authenticate".parse().unwrap(), "invalid_token".to_owned())]);
+    let [sign] = &rejection.signs[..] else { panic!("{rejection:?}") };
+    assert_eq!(sign.statuses, [400, 401]);
+    assert_eq!(sign.headers, [("www-authenticate".parse().unwrap(), "invalid_token".to_owned())]);
     assert_eq!((rejection.replay, rejection.max_replay_body), (Replay::Always, 0));
     let local = &config.connectors[1];
     assert_eq!((local.timeout, &local.rejection), (Duration::from_secs(30), &Default::default()));

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use countersign::protocol::{Start, Step};
 use countersign::{
-    AuthProfile, Context, Credential, Edits, Error, Flow, HttpRequest, HttpResponse, Inputs, Profile,
+    AuthProfile, Context, Credential, Edits, Error, Flow, HttpRequest, HttpResponse, Inputs, Places, Profile,
     RequestHead, Secret, SignContext, Signer,
 };
 use serde::Deserialize;
@@ -116,6 +116,14 @@ impl AuthProfile for Crooked {
         }
     }
 
+    fn places(&self) -> Option<Places> {
+        let names: &[&str] = match self.settings.act.as_str() {
+            "places-kept" => &["x-other"],
+            _ => &["x-session", "x-user", "x-target", "x-nonce", "x-proof"],
+        };
+        Some(names.iter().fold(Places::none(), |places, name| places.header(name)))
+    }
+
     async fn acquire(&self, cx: &Context) -> Result<Credential, Error> {
         let secret = self.settings.password.expose();
         match self.settings.act.as_str() {
@@ -221,6 +229,10 @@ pub(super) struct Peeking(pub(super) Box<dyn Profile>);
 impl Profile for Peeking {
     fn inputs(&self) -> Inputs {
         self.0.inputs()
+    }
+
+    fn places(&self) -> Option<Places> {
+        self.0.places()
     }
 
     fn start(&self, start: Start) -> (Step, Box<dyn Flow>) {

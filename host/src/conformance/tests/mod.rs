@@ -64,11 +64,12 @@ fn who_keeps_to_everything_passes_every_check() {
 }
 
 /// Acts of [`Crooked`], which are the names of the checks that they fail.
-const ACTS: [&str; 30] = [
+const ACTS: [&str; 31] = [
     "settings-taken",
     "inputs-stable",
     "acquired",
     "placements-valid",
+    "places-kept",
     "lifetime-ahead",
     "lifetime-followed",
     "lifetime-not-guessed",

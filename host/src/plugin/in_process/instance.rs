@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
-use countersign::protocol::{Resume, Start, Step};
-use countersign::{Credential, Error, Flow, Inputs, PlaceEdit, Profile, RequestHead, SignContext, Signer};
+use countersign::protocol::{Declared, Resume, Start, Step};
+use countersign::{
+    Credential, Error, Flow, Inputs, PlaceEdit, Places, Profile, RequestHead, SignContext, Signer,
+};
 use serde_json::Value;
 
 use super::crew::Crew;
@@ -10,7 +12,7 @@ use crate::instance::{BoxFuture, Conversation, Instance, Signing, wait};
 /// An instance whose code runs on its plugin's own threads; only signatures are made on the thread that wants them.
 pub(super) struct Hosted {
     crew: Arc<Crew>,
-    inputs: Inputs,
+    declared: Declared,
     profile: Arc<Owned<Box<dyn Profile>>>,
 }
 
@@ -25,16 +27,23 @@ impl Hosted {
     ) -> Result<Self, Error> {
         let theirs = Arc::clone(crew);
         let made = crew.call("create", crew.limits().create, move || {
-            create().map(|profile| (profile.inputs(), Owned::new(profile, theirs)))
+            create().map(|profile| {
+                let declared = Declared { inputs: profile.inputs(), places: profile.places() };
+                (declared, Owned::new(profile, theirs))
+            })
         });
-        let (inputs, profile) = wait(made)??;
-        Ok(Self { crew: Arc::clone(crew), inputs, profile: Arc::new(profile) })
+        let (declared, profile) = wait(made)??;
+        Ok(Self { crew: Arc::clone(crew), declared, profile: Arc::new(profile) })
     }
 }
 
 impl Instance for Hosted {
     fn inputs(&self) -> &Inputs {
-        &self.inputs
+        &self.declared.inputs
+    }
+
+    fn places(&self) -> Option<&Places> {
+        self.declared.places.as_ref()
     }
 
     fn start(&self, start: Start) -> BoxFuture<'_, (Step, Box<dyn Conversation>)> {

@@ -8,10 +8,10 @@ use abi_stable::std_types::{RErr, ROk, RResult, RSlice, RStr};
 use countersign::abi::{
     AbiEdits, AbiEdits_TO, FlowObject, HostObject, Message, PluginModule_Ref, ProfileObject, SignerObject,
 };
-use countersign::protocol::{Resume, Start, Step};
+use countersign::protocol::{Declared, Resume, Start, Step};
 use countersign::{
-    Credential, Error, Flow, Inputs, Manifest, Place, PlaceEdit, Profile, RequestHead, Secret, SignContext,
-    Signer,
+    Credential, Error, Flow, Inputs, Manifest, Place, PlaceEdit, Places, Profile, RequestHead, Secret,
+    SignContext, Signer,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -52,18 +52,22 @@ pub(super) fn create_from(
     settings: &Secret<Vec<u8>>,
 ) -> Result<Box<dyn Profile>, Error> {
     let profile = result(module.create()(name.into(), slice(settings)))?;
-    let inputs = result(profile.inputs()).and_then(decode)?;
-    Ok(Box::new(InProcess { profile, inputs }))
+    let declared = result(profile.inputs()).and_then(decode)?;
+    Ok(Box::new(InProcess { profile, declared }))
 }
 
 struct InProcess {
     profile: ProfileObject,
-    inputs: Inputs,
+    declared: Declared,
 }
 
 impl Profile for InProcess {
     fn inputs(&self) -> Inputs {
-        self.inputs.clone()
+        self.declared.inputs.clone()
+    }
+
+    fn places(&self) -> Option<Places> {
+        self.declared.places.clone()
     }
 
     fn start(&self, start: Start) -> (Step, Box<dyn Flow>) {

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::protocol::frame::{Forget, FromPlugin, PluginHello, SignRequest};
-use countersign::protocol::{Resume, Start, Step};
-use countersign::{Credential, Error, Inputs, Placement, RequestHead, SignContext};
+use countersign::protocol::frame::{Created, Forget, FromPlugin, PluginHello, SignRequest};
+use countersign::protocol::{Declared, Resume, Start, Step};
+use countersign::{Credential, Error, Inputs, Placement, Places, RequestHead, SignContext};
 use serde_json::Value;
 
 use super::message::{self, Question};
@@ -15,7 +15,7 @@ use crate::plugin::refusal::Reason;
 /// An instance of a type in a plugin's process. It is made again in each new process when it is needed there.
 pub(super) struct Remote {
     made: Arc<Profile>,
-    inputs: Inputs,
+    declared: Declared,
 }
 
 /// The instance as its conversations and signers share it. It is given up when none of them is left.
@@ -42,18 +42,22 @@ impl Remote {
     ) -> Result<Self, Error> {
         let create = Question::create(type_name, settings)?;
         let made = Arc::new(Profile { supervisor: Arc::clone(supervisor), key: supervisor.number(), create });
-        let inputs = made.with_process(For::Operator, |running| {
+        let declared = made.with_process(For::Operator, |running| {
             let made = Arc::clone(&made);
             Box::pin(async move { made.first_create_in(&running).await })
         });
-        let inputs = inputs.await?;
-        Ok(Self { made, inputs })
+        let declared = declared.await?;
+        Ok(Self { made, declared })
     }
 }
 
 impl Instance for Remote {
     fn inputs(&self) -> &Inputs {
-        &self.inputs
+        &self.declared.inputs
+    }
+
+    fn places(&self) -> Option<&Places> {
+        self.declared.places.as_ref()
     }
 
     fn start(&self, start: Start) -> BoxFuture<'_, (Step, Box<dyn Conversation>)> {
@@ -131,22 +135,24 @@ impl Profile {
     }
 
     /// Makes the instance in the process for the first time.
-    async fn first_create_in(&self, running: &Running) -> Result<Inputs, Failure> {
-        let mut inputs = Inputs::none();
+    async fn first_create_in(&self, running: &Running) -> Result<Declared, Failure> {
+        let mut declared = Declared::default();
         let make = async {
             let (number, its) = self.create_in(running).await?;
-            inputs = its;
+            declared = its;
             Ok(number)
         };
         running.made.once(self.key, make).await?;
-        Ok(inputs)
+        Ok(declared)
     }
 
-    async fn create_in(&self, running: &Running) -> Result<(u64, Inputs), Failure> {
+    async fn create_in(&self, running: &Running) -> Result<(u64, Declared), Failure> {
         let limit = self.supervisor.limits().create;
         let told = Told::of(running, self.supervisor.number(), Forget::Profile);
         match self.ask_within(running, &self.create, &[told.number], limit).await? {
-            FromPlugin::Created(created) => Ok((told.keep(), created.inputs)),
+            FromPlugin::Created(Created { inputs, places, .. }) => {
+                Ok((told.keep(), Declared { inputs, places }))
+            }
             other => Err(self.unfit(running, other)),
         }
     }

@@ -138,6 +138,14 @@ impl Source {
         Ok(Self { first, aws_profile, assume_role, sts: TokenService::new(sts_url, region)? })
     }
 
+    /// Whether there may be a session token: not where lasting keys are given and used as they are.
+    pub(crate) const fn may_have_session(&self) -> bool {
+        match &self.first {
+            First::Given(given) => given.session_token.is_some() || self.assume_role.is_some(),
+            First::Found(_) => true,
+        }
+    }
+
     /// Whether the settings hold all that there is to know.
     pub(crate) const fn is_given(&self) -> bool {
         matches!(self.first, First::Given(_)) && self.assume_role.is_none()

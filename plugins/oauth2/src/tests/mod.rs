@@ -2,7 +2,9 @@
 
 mod answers;
 mod assertions;
+mod certificate;
 mod discovery;
+mod dpop;
 mod refresh;
 mod requests;
 mod settings;

@@ -1,3 +1,4 @@
+use super::certificate::{KEY, OTHER, identity};
 use super::*;
 use crate::OAuth2Config;
 
@@ -47,6 +48,34 @@ fn settings_that_do_not_go_together_are_refused_where_they_stand() {
         (json!({ "client_auth": "none" }), "client_secret"),
         (json!({ "client_auth": "client_secret_post", "client_secret": null }), "client_secret"),
         (json!({ "client_auth": "canary" }), "client_auth"),
+        (json!({ "client_auth": "tls_client_auth" }), "client_secret"),
+        (json!({ "client_auth": "tls_client_auth", "client_secret": null }), "client_certificate"),
+        (
+            json!({ "client_auth": "self_signed_tls_client_auth", "client_secret": null }),
+            "client_certificate",
+        ),
+        (json!({ "certificate_bound": true }), "client_certificate"),
+        (json!({ "client_certificate": { "key": "canary" } }), "client_certificate.key"),
+        (json!({ "client_certificate": { "key": KEY } }), "client_certificate.certificate"),
+        (
+            json!({ "client_certificate": { "key": KEY, "certificate": OTHER } }),
+            "client_certificate.certificate",
+        ),
+        (json!({ "client_certificate": identity(), "token_url": "http://127.0.0.1:1/token" }), "token_url"),
+        (json!({ "dpop": "canary" }), "dpop"),
+        (json!({ "dpop": { "kee": "canary" } }), "dpop.kee"),
+        (json!({ "dpop": { "key": "canary" } }), "dpop.key"),
+        (json!({ "dpop": { "key": { "secret": "canary-of-more-than-32-characters" } } }), "dpop.key"),
+        (json!({ "dpop": { "key": KEY, "algorithm": "RS256" } }), "dpop.key"),
+        (json!({ "dpop": { "algorithm": "ES256" } }), "dpop.algorithm"),
+        (
+            json!({
+                "dpop": true, "client_auth": "none", "client_secret": null, "grant": "refresh_token",
+                "refresh_token": CANARY,
+            }),
+            "dpop.key",
+        ),
+        (json!({ "extra_headers": { "DPoP": CANARY } }), "extra_headers.DPoP"),
         (json!({ "client_id": null }), "client_id"),
         (json!({ "client_id": "" }), "client_id"),
         (json!({ "grant": "password" }), "grant"),

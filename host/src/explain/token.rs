@@ -156,8 +156,10 @@ impl Token {
     }
 }
 
+type Object = Map<String, Value>;
+
 /// Header, claims, and the signature's length.
-pub(crate) fn jwt(text: &str) -> Option<(Map<String, Value>, Map<String, Value>, usize)> {
+pub(crate) fn jwt(text: &str) -> Option<(Object, Object, usize)> {
     let mut parts = text.split('.');
     let (header, claims, signature, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next())
     else {

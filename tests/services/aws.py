@@ -23,7 +23,6 @@ def policy(*actions, **more):
 
 
 class Quiet(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
 
     def log_request(self, *_):
         pass

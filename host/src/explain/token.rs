@@ -156,10 +156,11 @@ impl Token {
     }
 }
 
-type Object = Map<String, Value>;
-
 /// Header, claims, and the signature's length.
-pub(crate) fn jwt(text: &str) -> Option<(Object, Object, usize)> {
+type Parts = (Map<String, Value>, Map<String, Value>, usize);
+
+/// Takes a signed JWT apart (RFC 7515 §7.1).
+pub(crate) fn jwt(text: &str) -> Option<Parts> {
     let mut parts = text.split('.');
     let (header, claims, signature, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next())
     else {

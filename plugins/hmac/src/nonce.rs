@@ -33,7 +33,7 @@ impl Nonce {
             Self::Given(text) => return sink.put(text.as_bytes()),
         };
         match form {
-            NonceForm::Hex => bytes.iter().for_each(|byte| sink.put(&hex(*byte))),
+            NonceForm::Hex => digits(&bytes, sink),
             NonceForm::Base64 => {
                 let mut text = [0; 24];
                 if let Ok(length) = STANDARD.encode_slice(bytes, &mut text) {
@@ -51,6 +51,17 @@ impl Nonce {
                 }
             }
         }
+    }
+}
+
+/// Bytes as lower-case digits; in pieces, for each of them costs.
+pub(crate) fn digits(bytes: &[u8], sink: &mut (impl Sink + ?Sized)) {
+    for piece in bytes.chunks(32) {
+        let mut text = [0; 64];
+        for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(piece) {
+            *pair = hex(*byte);
+        }
+        sink.put(text.get(..2 * piece.len()).unwrap_or_default());
     }
 }
 

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use zeroize::Zeroize;
 
 use crate::algorithm::{Algorithm, Key, Output};
-use crate::nonce::{Nonce, hex};
+use crate::nonce::{Nonce, digits};
 use crate::query;
 use crate::sink::{Scratch, Sink};
 use crate::template::{Template, Values};
@@ -66,7 +66,7 @@ impl Signature {
             signature: &[],
         };
         // One after the other, each sees what went before: query, headers, signature.
-        let mut query = made(&self.query, false, &values)?;
+        let query = made(&self.query, false, &values)?;
         let future;
         if !self.query.is_empty() {
             // The signature's own parameter is not there yet, nor is an older one.
@@ -87,7 +87,7 @@ impl Signature {
                 .map_err(|_| Error::unsupported("the request's query is not UTF-8"))?;
             values.query = Some(text).filter(|text| !text.is_empty());
         }
-        let mut headers = made(&self.headers, false, &values)?;
+        let headers = made(&self.headers, false, &values)?;
         values.headers = &headers;
 
         let signature = match &self.derivation {
@@ -95,16 +95,14 @@ impl Signature {
             Some(derivation) => signature(&derivation.key(&values)?, &self.text, &values)?,
         };
         values.signature = &signature;
-        let in_query = made(&self.query, true, &values)?;
-        let in_headers = made(&self.headers, true, &values)?;
-        query.extend(in_query);
-        headers.extend(in_headers);
+        let query_with_it = made(&self.query, true, &values)?;
+        let headers_with_it = made(&self.headers, true, &values)?;
 
-        let mut edits = Edits::with_capacity(query.len() + headers.len());
-        for (name, value) in query {
+        let mut edits = Edits::with_capacity(self.query.len() + self.headers.len());
+        for (name, value) in query.into_iter().chain(query_with_it) {
             edits = edits.and_query(name.to_owned(), value);
         }
-        for (name, value) in headers {
+        for (name, value) in headers.into_iter().chain(headers_with_it) {
             edits = edits.and_header(name.to_owned(), value);
         }
         Ok(edits)
@@ -192,7 +190,7 @@ impl Derivation {
         let mut text = Scratch::new();
         match self.encoding {
             DerivedEncoding::Bytes => return Key::new(self.algorithm, made),
-            DerivedEncoding::Hex => made.iter().for_each(|byte| text.put(&hex(*byte))),
+            DerivedEncoding::Hex => digits(made, &mut text),
             DerivedEncoding::Base64 => {
                 text.resize(made.len().div_ceil(3) * 4, 0);
                 let length = STANDARD.encode_slice(made, &mut text).unwrap_or_default();

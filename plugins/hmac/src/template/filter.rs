@@ -4,7 +4,7 @@ use countersign::{Error, RequestHead};
 
 use super::Values;
 use crate::algorithm::Hash;
-use crate::nonce::hex;
+use crate::nonce::digits;
 use crate::query;
 use crate::sink::{Scratch, Sink};
 
@@ -126,12 +126,12 @@ impl Filter {
                 mac.into_inner().finish().into_iter().collect()
             }
             Self::Hex { upper } => {
-                let mut digits = Scratch::with_capacity(2 * text.len());
-                text.iter().for_each(|byte| digits.put(&hex(*byte)));
+                let mut hex = Scratch::with_capacity(2 * text.len());
+                digits(text, &mut hex);
                 if *upper {
-                    digits.make_ascii_uppercase();
+                    hex.make_ascii_uppercase();
                 }
-                digits
+                hex
             }
             Self::Base64 => base64(&STANDARD, text),
             Self::Base64Url { padded: true } => base64(&URL_SAFE, text),

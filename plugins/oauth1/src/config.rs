@@ -19,7 +19,7 @@ pub struct OAuth1Config {
     /// The consumer's secret; for the methods HMAC-… and PLAINTEXT. A line end at its end is not part of it.
     pub consumer_secret: Option<Secret>,
     /// The token (`oauth_token`), as it was issued.
-    pub token: Option<String>,
+    pub token: Option<Secret>,
     /// The token's secret; for the methods HMAC-… and PLAINTEXT. A line end at its end is not part of it.
     pub token_secret: Option<Secret>,
     /// How requests are signed; by default `HMAC-SHA1`.
@@ -64,7 +64,7 @@ const fn yes() -> bool {
 impl OAuth1Config {
     pub(crate) fn into_signature(self) -> Result<Signature, Error> {
         word(&self.consumer_key, "consumer_key")?;
-        self.token.as_deref().map_or(Ok(()), |token| word(token, "token"))?;
+        self.token.as_ref().map_or(Ok(()), |token| word(token.expose(), "token"))?;
         let method = self.signature_method;
         let (signer, public_key) = if method.is_rsa() {
             self.key_signer().map(|(signer, public)| (signer, Some(public)))?

@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use countersign::{Edits, Error, Place, Places, RequestHead, SignContext};
+use countersign::{Edits, Error, Place, Places, RequestHead, Secret, SignContext};
 
 use crate::base_string::base_string;
 use crate::encode::encode;
@@ -11,7 +11,7 @@ use crate::parameters::Parameters;
 #[derive(Debug)]
 pub(crate) struct Signature {
     pub(crate) consumer_key: String,
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Secret>,
     pub(crate) method: SignatureMethod,
     pub(crate) signer: Signer,
     /// Of an RSA key, as a JSON Web Key.
@@ -87,7 +87,7 @@ impl Signature {
         let mut protocol: Protocol<'_> = Vec::with_capacity(8);
         protocol.push(("oauth_consumer_key", &self.consumer_key));
         if let Some(token) = &self.token {
-            protocol.push(("oauth_token", token));
+            protocol.push(("oauth_token", token.expose()));
         }
         protocol.push(("oauth_signature_method", self.method.as_str()));
         protocol.push(("oauth_timestamp", timestamp));

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use minijinja::{Environment, UndefinedBehavior};
@@ -21,10 +22,10 @@ use crate::{Caller, Error, Secret};
 /// assert_eq!(subject.render(&caller)?, "ada@example.com");
 /// # Ok::<(), countersign::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Template(Text);
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Text {
     Literal(Arc<str>),
     /// Every hole is an attribute as it is, as in almost all texts that there are: filled in by copying.
@@ -40,7 +41,7 @@ enum Text {
     },
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(PartialEq)]
 enum Part {
     Text(String),
     Attribute(String),
@@ -49,7 +50,7 @@ enum Part {
 }
 
 /// What a text reads.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Holes {
     attributes: BTreeSet<String>,
     names: BTreeSet<(String, String)>,
@@ -208,6 +209,13 @@ impl Template {
             Text::Literal(text) => text,
             Text::Plain { source, .. } | Text::Holes { source, .. } => source,
         }
+    }
+}
+
+/// Tells nothing of the text, which may be a secret or hold one.
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Template(…)")
     }
 }
 

@@ -13,6 +13,14 @@ pub(crate) fn conflicts<'p>(
     let mut findings = Findings::new();
     for connector in connectors {
         let profiles: Vec<_> = connector.profiles.iter().map(|name| (name.as_str(), places(name))).collect();
+        let presents = |(_, places): &&Declared<'_>| places.is_some_and(Places::presents_certificate);
+        if let Some((name, _)) = profiles.iter().find(presents)
+            && !connector.base_url.origin().is_https()
+        {
+            let message = format!("`{name}` presents a client certificate, which takes TLS");
+            let finding = connector.site.finding_at("base_url", message);
+            findings.extend([finding.with_help("use https://".to_owned())]);
+        }
         for (turn, later) in profiles.iter().enumerate() {
             for earlier in profiles.iter().take(turn) {
                 findings.extend(between(connector, *earlier, *later, turn));

@@ -243,3 +243,30 @@ fn cause(error: &reqwest::Error) -> String {
     }
     inner.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_goes_over_tls_or_nowhere_and_each_has_clients_of_its_own() {
+        let transports = Transports::new(Transport::new(Options::default()).unwrap(), None, None);
+        let certificate = |name: &str| {
+            let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+            let key_pem = Secret::new(made.signing_key.serialize_pem());
+            ClientCertificate { chain_pem: made.cert.pem(), key_pem }
+        };
+        let (ours, theirs) = (certificate("ours"), certificate("theirs"));
+        let plain = "http://127.0.0.1:1".parse().unwrap();
+        let secured = "https://127.0.0.1:1".parse().unwrap();
+        let error = transports.of(Some(&ours), &plain).err().unwrap();
+        assert!(error.message().contains("use https"), "{error}");
+        assert!(transports.of(None, &plain).is_ok());
+        let kept = || transports.identities.lock().unwrap().len();
+        for (certificate, expected) in [(&ours, 1), (&theirs, 2), (&ours, 2)] {
+            transports.of(Some(certificate), &secured).unwrap();
+            assert_eq!(kept(), expected);
+        }
+        assert_ne!(identity_of(&ours), identity_of(&theirs));
+    }
+}

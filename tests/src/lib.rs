@@ -1,7 +1,7 @@
 //! The servers that Countersign's end-to-end tests run against.
 //!
 //! Here live: real ones, started on free ports of 127.0.0.1 in folders of their own and ended with the test
-//! ([`nginx`], [`apache`], [`lighttpd`], [`front`], [`oidc_provider`], [`oauthlib`], [`verifier`], [`qbittorrent`], [`simple_jwt`]); our own ones, which misbehave on demand or verify strictly
+//! ([`nginx`], [`apache`], [`lighttpd`], [`front`], [`oidc_provider`], [`oauthlib`], [`moto`], [`verifier`], [`qbittorrent`], [`simple_jwt`]); our own ones, which misbehave on demand or verify strictly
 //! ([`aws_api`], [`fault`], [`jwt_api`], [`upstream`]), do what a test writes out ([`raw`]), keep book ([`ledger`]) or what passes ([`relay`]), a client that
 //! is as free ([`client`]), and clients that call without a pause ([`load`]); throw-away keys and certificates ([`keys`], [`tls`]); the secret that must not be seen ([`canary`]); a
 //! configuration's folder and its host ([`folder`]), plugin files and the program ([`built`]), and the program as it
@@ -11,6 +11,7 @@
 //! This is test code: what cannot be set up panics, with words that say how to mend it.
 
 pub mod apache;
+
 pub mod aws_api;
 pub mod built;
 pub mod canary;
@@ -25,6 +26,7 @@ pub mod keys;
 pub mod ledger;
 pub mod lighttpd;
 pub mod load;
+pub mod moto;
 pub mod nginx;
 pub mod oauthlib;
 pub mod oidc_provider;

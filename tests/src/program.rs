@@ -22,6 +22,8 @@ pub enum Program {
     QBittorrent,
     /// Python with `requests`; it needs [`python_path`].
     Requests,
+    /// Python with moto; it needs [`python_packages`].
+    Moto,
     /// Python with oauthlib; it needs [`python_packages`].
     OauthLib,
     /// Node.js with the npm package `http-message-signatures`.
@@ -76,6 +78,7 @@ impl Program {
             }
             Self::Curl => on_path("curl"),
             Self::Requests => python_with("requests", &python_path()),
+            Self::Moto => python_with("moto, flask, flask_cors", &python_packages()),
             Self::OauthLib => python_with("oauthlib.oauth1, cryptography.hazmat", &python_packages()),
             Self::HttpMessageSignatures => {
                 existing(node_modules().join("http-message-signatures"))?;
@@ -103,6 +106,7 @@ impl Program {
             Self::Curl => "curl",
             Self::QBittorrent => "qBittorrent",
             Self::Requests => "Python or its package requests",
+            Self::Moto => "Python or its package moto",
             Self::OauthLib => "Python or its package oauthlib",
             Self::HttpMessageSignatures => "Node.js or its package http-message-signatures",
             Self::Verifiers => "Python or one of its packages that verify signatures",

@@ -16,6 +16,7 @@ use countersign_tests::nginx::Nginx;
 use countersign_tests::proxy::{OPEN, Serve};
 use countersign_tests::tls::{Identity, TestCa};
 use http::{Request, Response};
+use serde_json::json;
 use tower::{Layer, Service, service_fn};
 
 /// How long a change may take until it is noticed, with a machine that has other things to do.
@@ -280,24 +281,30 @@ async fn without_tls_and_without_somebody_who_presents_it_no_call_is_made() {
     let folder = Folder::new();
     folder.put("ca.pem", ca.pem());
     put(&folder, "ours", &ca.client("erp"));
+    let at_plain =
+        connector("plain", &plain.url("/api"), &presents("ours")).replace("ca_file = \"ca.pem\"\n", "");
+    let findings = folder.refusal(&at_plain).await.to_string();
+    assert!(findings.contains("countersign.toml:2:") && findings.contains("use https"), "{findings}");
+
+    // What is known only at the call: an issuer's metadata that name such an endpoint.
+    let issuer = FaultServer::start([Reply::status(200)]);
+    let metadata = json!({ "issuer": issuer.url(""), "token_endpoint": issuer.url("/token") });
+    issuer.rescript([Reply::json(metadata.to_string())]);
+    let mutual = "client_certificate = { certificate = \"${file:ours.crt}\", key = \"${file:ours.key}\" }";
     let toml = format!(
-        "{OPEN}{}{}",
-        connector("plain", &plain.url("/api"), &presents("ours")).replace("ca_file = \"ca.pem\"\n", ""),
-        "[connectors.tls]\nbase_url = \"https://bank.example\"\nprofile = \"plain\"\n",
+        "{}{}",
+        connector("tls", "https://bank.example", &presents("ours")),
+        connector(
+            "issuer",
+            "https://bank.example",
+            &format!("type = \"oauth2\"\nissuer = \"{}\"\nclient_id = \"erp\"\n{mutual}", issuer.url("")),
+        ),
     );
     let host = folder.host(&toml).await;
-    let error = get(&host, "plain", "/orders").await.unwrap_err();
+    let error = get(&host, "issuer", "/orders").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
     assert!(error.to_string().contains("use https"), "{error}");
-    let serve = Serve::start(&folder, &toml);
-    let answer = serve.get("/plain/orders", "");
-    assert!(
-        answer.status >= 500 && answer.text().contains("use https"),
-        "{} {}",
-        answer.status,
-        answer.text()
-    );
-    assert_eq!(plain.count(), 0);
+    assert_eq!((plain.count(), issuer.count()), (0, 1), "nobody was asked for a token");
 
     // Somebody else's HTTP service does not know what to do with a certificate, unless it says so.
     let reached = Arc::new(AtomicBool::new(false));

@@ -340,6 +340,69 @@ fn a_program_prints_a_credential() {
     });
 }
 
+#[test]
+fn requests_are_signed_as_the_settings_say() {
+    in_each_home(|create| {
+        let settings = json!({
+            "secret": "8f742231b10e8888abcd99yyyzzz85a5", "sign": "v0:{{ timestamp }}:{{ body }}",
+            "headers": { "X-Slack-Signature": "v0={{ signature | hex }}", "X-User": "{{ caller.user }}" },
+            "query_parameters": { "n": "{{ nonce }}" },
+        });
+        let hmac = create("hmac", settings).unwrap();
+        assert!(hmac.inputs().reads_body() && hmac.inputs().reads_caller("user"));
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_531_420_618);
+        let mut host = ScriptedHost::new().at(now).caller("user", "ada");
+        let credential = host.acquire(&*hmac).unwrap();
+        let body = b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
+        let request = RequestHead::new("POST", "https", "a.example", "/").with_body(Some(body));
+        let edits = host.sign(&*hmac, credential, &request).unwrap();
+        let [("query", n, nonce), ("header", user, ada), ("header", name, signature)] = &edits[..] else {
+            panic!("{edits:?}")
+        };
+        assert_eq!((n.as_str(), nonce.len(), user.as_str(), ada.as_str()), ("n", 32, "x-user", "ada"));
+        // The example of Slack's documentation.
+        let expected = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
+        assert_eq!((name.as_str(), signature.as_str()), ("x-slack-signature", expected));
+    });
+}
+
+#[test]
+fn requests_are_signed_as_rfc_9421_says() {
+    // RFC 9421 §B.1.4, a key that is printed there.
+    let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF\n-----END PRIVATE KEY-----\n";
+    in_each_home(|create| {
+        let settings = json!({
+            "key": key, "key_id": "test-key-ed25519", "label": "sig-b26",
+            "components": ["date", "@method", "@path", "@authority", "content-type", "content-length"],
+            "optional_components": [],
+        });
+        let profile = create("http-signature", settings).unwrap();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_618_884_473);
+        let mut host = ScriptedHost::new().at(now);
+        let credential = host.acquire(&*profile).unwrap();
+        let headers = [
+            HeaderView::new("date", b"Tue, 20 Apr 2021 02:07:55 GMT"),
+            HeaderView::new("content-type", b"application/json"),
+        ];
+        let request = RequestHead::new("POST", "https", "example.com", "/foo")
+            .with_query(Some("param=Value&Pet=dog"))
+            .with_headers(&headers)
+            .with_body(Some(b"{\"hello\": \"world\"}"));
+        let edits = host.sign(&*profile, credential, &request).unwrap();
+        // §B.2.6.
+        let expected = "sig-b26=:wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==:";
+        assert_eq!(edits[1].2, expected);
+        let published = profile.public_keys().unwrap();
+        assert_eq!((published.len(), &published[0]["kid"]), (1, &json!("test-key-ed25519")));
+        let error = host.sign(&*profile, host_credential(&*profile), &request.with_headers(&[])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "no date, no signature: {error}");
+    });
+}
+
+fn host_credential(profile: &dyn Profile) -> Credential {
+    ScriptedHost::new().acquire(profile).unwrap()
+}
+
 /// A request in full, secrets included, to be compared.
 fn shown(request: &HttpRequest) -> String {
     let headers: Vec<_> =

@@ -157,7 +157,10 @@ impl Token {
 }
 
 /// Header, claims, and the signature's length.
-pub(crate) fn jwt(text: &str) -> Option<(Map<String, Value>, Map<String, Value>, usize)> {
+type Parts = (Map<String, Value>, Map<String, Value>, usize);
+
+/// Takes a signed JWT apart (RFC 7515 §7.1).
+pub(crate) fn jwt(text: &str) -> Option<Parts> {
     let mut parts = text.split('.');
     let (header, claims, signature, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next())
     else {

@@ -62,7 +62,10 @@ impl Needs {
         let Some((record, profile)) = &self.record else { return self.exchange.send(request).await };
         let stopwatch = Stopwatch::start();
         let outcome = self.exchange.send_or_trouble(request.clone()).await;
-        let answer = outcome.as_ref().map(Clone::clone).map_err(|(error, _)| error.clone());
+        let answer = match &outcome {
+            Ok(answer) => Ok(answer.clone()),
+            Err((error, _)) => Err(error.clone()),
+        };
         record.exchanged(Exchanged {
             profile: Arc::clone(profile),
             request,

@@ -1,6 +1,7 @@
 //! The canonical request, of which a signature is made. It goes into the hash as it is written, never into memory whole.
 
 use countersign::RequestHead;
+use sha2::digest::Update;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
@@ -9,36 +10,51 @@ use crate::encode::{Sink, encode, recode};
 /// Room for a request's parts without going to the heap.
 type Few<T> = SmallVec<[T; 24]>;
 
-/// A hash that is written to in small pieces.
-pub(crate) struct Hashing {
-    hash: Sha256,
+/// A hash, or one with a key, that is written to in small pieces.
+pub(crate) struct Hashing<H> {
+    hash: H,
     buffer: [u8; 256],
     filled: usize,
 }
 
-impl Hashing {
-    pub(crate) fn new() -> Self {
-        Self { hash: Sha256::new(), buffer: [0; 256], filled: 0 }
+impl<H: Update> Hashing<H> {
+    pub(crate) const fn with(hash: H) -> Self {
+        Self { hash, buffer: [0; 256], filled: 0 }
     }
 
-    pub(crate) fn finish(mut self) -> [u8; 32] {
+    /// The hash, with all that was written.
+    pub(crate) fn finish(mut self) -> H {
         self.hash.update(&self.buffer[..self.filled]);
-        self.hash.finalize().into()
+        self.hash
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_anew(&mut self, bytes: &[u8]) {
+        self.hash.update(&self.buffer[..self.filled]);
+        self.filled = 0;
+        match self.buffer.get_mut(..bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.filled = bytes.len();
+            }
+            None => self.hash.update(bytes),
+        }
     }
 }
 
-impl Sink for Hashing {
+impl<H: Update> Sink for Hashing<H> {
+    // Most pieces are a byte or two that are known when this is compiled.
+    #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
-        if self.filled + bytes.len() > self.buffer.len() {
-            self.hash.update(&self.buffer[..self.filled]);
-            self.filled = 0;
-            if bytes.len() > self.buffer.len() {
-                self.hash.update(bytes);
-                return;
+        let end = self.filled + bytes.len();
+        match self.buffer.get_mut(self.filled..end) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.filled = end;
             }
+            None => self.put_anew(bytes),
         }
-        self.buffer[self.filled..self.filled + bytes.len()].copy_from_slice(bytes);
-        self.filled += bytes.len();
     }
 }
 
@@ -68,7 +84,8 @@ impl<'a> Fields<'a> {
     }
 
     /// `host;x-amz-date`
-    pub(crate) fn names(&self, sink: &mut impl Sink) {
+    pub(crate) fn names(&self) -> SmallVec<[u8; 128]> {
+        let mut sink = SmallVec::new();
         for (index, (name, _)) in self.0.iter().enumerate() {
             if index == 0 {
                 sink.put(name.as_bytes());
@@ -77,6 +94,7 @@ impl<'a> Fields<'a> {
                 sink.put(name.as_bytes());
             }
         }
+        sink
     }
 
     /// `name:value` a line; several values of a name are joined by commas.
@@ -99,6 +117,9 @@ impl<'a> Fields<'a> {
 
 /// A field's value without spaces around it, and with one for each run of them within.
 fn squeezed(value: &[u8], sink: &mut impl Sink) {
+    if !value.contains(&b' ') {
+        return sink.put(value);
+    }
     let words = value.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
     for (index, word) in words.enumerate() {
         if index > 0 {
@@ -123,9 +144,10 @@ pub(crate) fn hash(
     form: PathForm,
     added: &[(&str, &str)],
     fields: &Fields<'_>,
+    names: &[u8],
     payload: &[u8],
 ) -> [u8; 32] {
-    let mut sink = Hashing::new();
+    let mut sink = Hashing::with(Sha256::new());
     sink.put(request.method().as_bytes());
     sink.put(b"\n");
     path(request.path(), form, &mut sink);
@@ -134,29 +156,32 @@ pub(crate) fn hash(
     sink.put(b"\n");
     fields.lines(&mut sink);
     sink.put(b"\n");
-    fields.names(&mut sink);
+    sink.put(names);
     sink.put(b"\n");
     sink.put(payload);
-    sink.finish()
+    sink.finish().finalize().into()
 }
 
 fn path(path: &str, form: PathForm, sink: &mut impl Sink) {
-    let write = |segment: &str, sink: &mut _| match form.double {
-        true => encode(segment.as_bytes(), sink),
-        false => recode(segment.as_bytes(), false, sink),
+    let write = |segment: &[u8], sink: &mut _| match form.double {
+        true => encode(segment, sink),
+        false => recode(segment, false, sink),
     };
+    // Bytes: to look for a character in a few of them costs more than all of this.
+    let path = path.as_bytes();
+    let split = |path| <[u8]>::split(path, |byte: &u8| *byte == b'/');
     if !form.normalize {
-        for segment in path.strip_prefix('/').unwrap_or(path).split('/') {
+        for segment in split(path.strip_prefix(b"/").unwrap_or(path)) {
             sink.put(b"/");
             write(segment, sink);
         }
         return;
     }
-    let mut segments: Few<&str> = Few::new();
-    for segment in path.split('/') {
+    let mut segments: Few<&[u8]> = Few::new();
+    for segment in split(path) {
         match segment {
-            "" | "." => {}
-            ".." => {
+            b"" | b"." => {}
+            b".." => {
                 segments.pop();
             }
             segment => segments.push(segment),
@@ -166,7 +191,7 @@ fn path(path: &str, form: PathForm, sink: &mut impl Sink) {
         sink.put(b"/");
         write(segment, sink);
     }
-    let folder = path.ends_with('/') || path.ends_with("/.") || path.ends_with("/..");
+    let folder = [&b"/"[..], b"/.", b"/.."].iter().any(|end| path.ends_with(end));
     if segments.is_empty() || folder {
         sink.put(b"/");
     }
@@ -179,11 +204,12 @@ fn query(query: &str, added: &[(&str, &str)], sink: &mut impl Sink) {
     }
     type Text = SmallVec<[u8; 64]>;
     let mut pairs: Few<(Text, Text)> = Few::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    for pair in query.as_bytes().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let (name, value) = (&pair[..end], pair.get(end + 1..).unwrap_or_default());
         let (mut canonical_name, mut canonical_value) = (Text::new(), Text::new());
-        recode(name.as_bytes(), true, &mut canonical_name);
-        recode(value.as_bytes(), true, &mut canonical_value);
+        recode(name, true, &mut canonical_name);
+        recode(value, true, &mut canonical_value);
         pairs.push((canonical_name, canonical_value));
     }
     for (name, value) in added {
@@ -239,9 +265,9 @@ mod tests {
     fn small_and_large_pieces_give_the_same_hash() {
         let text = b"abcdefghijklmnopqrstuvwxyz".repeat(100);
         for size in [1, 3, 255, 256, 257, 1000] {
-            let mut sink = Hashing::new();
+            let mut sink = Hashing::with(Sha256::new());
             text.chunks(size).for_each(|chunk| sink.put(chunk));
-            assert_eq!(sink.finish(), <[u8; 32]>::from(Sha256::digest(&text)), "{size}");
+            assert_eq!(sink.finish().finalize(), Sha256::digest(&text), "{size}");
         }
     }
 }

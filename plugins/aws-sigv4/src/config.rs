@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::AwsSigV4;
 use crate::credentials::{AssumeRole, Given, Place, Source};
-use crate::sign::{Form, Signature};
+use crate::sign::{Form, Scope, Signature};
 
 /// Signs each request with AWS Signature Version 4.
 ///
@@ -120,8 +120,7 @@ impl AwsSigV4Config {
             double: self.path_encoding.map_or(!s3, |encoding| encoding == PathEncoding::Double),
             normalize: self.normalize_path.unwrap_or(!s3),
             signed_headers,
-            region: self.region,
-            service: self.service,
+            scope: Scope::new(self.region, self.service),
         };
         let given = Given::of(self.access_key_id, self.secret_access_key, self.session_token)?;
         let source = Source::new(
@@ -130,7 +129,7 @@ impl AwsSigV4Config {
             self.profile,
             self.assume_role,
             self.sts_url,
-            &signature.region,
+            &signature.scope.region,
         )?;
         Ok(AwsSigV4 { source, signature })
     }

@@ -34,13 +34,13 @@ impl Date {
     }
 
     /// `20150830T123600Z`
-    pub(crate) fn time(&self) -> &str {
-        std::str::from_utf8(&self.text).unwrap_or_default()
+    pub(crate) const fn time(&self) -> &[u8; 16] {
+        &self.text
     }
 
     /// `20150830`
-    pub(crate) fn date(&self) -> &str {
-        self.time().get(..8).unwrap_or_default()
+    pub(crate) fn date(&self) -> &[u8] {
+        &self.text[..8]
     }
 }
 
@@ -99,7 +99,7 @@ mod tests {
         ] {
             let instant = UNIX_EPOCH + Duration::from_secs(seconds);
             let date = Date::of(instant);
-            assert_eq!((date.time(), date.date()), (text, &text[..8]));
+            assert_eq!((&date.time()[..], date.date()), (text.as_bytes(), &text.as_bytes()[..8]));
             let t = text;
             let iso = format!(
                 "{}-{}-{}T{}:{}:{}.25Z",

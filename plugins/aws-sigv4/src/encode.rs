@@ -32,7 +32,10 @@ pub(crate) fn encode(text: &[u8], sink: &mut impl Sink) {
 /// Writes a text that may be percent-encoded in one canonical form: decoded, and encoded again.
 pub(crate) fn recode(text: &[u8], plus_is_space: bool, sink: &mut impl Sink) {
     let mut rest = text;
-    while let [first, after @ ..] = rest {
+    loop {
+        let plain = rest.iter().position(|byte| !is_unreserved(*byte)).unwrap_or(rest.len());
+        sink.put(&rest[..plain]);
+        let [first, after @ ..] = &rest[plain..] else { return };
         let (byte, used) = match (first, after) {
             (b'%', [high, low, ..]) => match (digit(*high), digit(*low)) {
                 (Some(high), Some(low)) => (high << 4 | low, 3),
@@ -46,12 +49,22 @@ pub(crate) fn recode(text: &[u8], plus_is_space: bool, sink: &mut impl Sink) {
         } else {
             sink.put(&escape(byte))
         }
-        rest = &rest[used..];
+        rest = &rest[plain + used..];
     }
 }
 
 const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+    const UNRESERVED: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            let character = byte as u8;
+            table[byte] = character.is_ascii_alphanumeric() || matches!(character, b'-' | b'.' | b'_' | b'~');
+            byte += 1;
+        }
+        table
+    };
+    UNRESERVED[byte as usize]
 }
 
 const fn escape(byte: u8) -> [u8; 3] {

@@ -46,8 +46,8 @@ impl Material {
         let mut secret = zeroize::Zeroizing::new(b"AWS4".to_vec());
         secret.extend_from_slice(self.secret_access_key.expose().as_bytes());
         let mut key = keyed(&secret)?;
-        for part in [date.date(), region, service, "aws4_request"] {
-            key.update(part.as_bytes());
+        for part in [date.date(), region.as_bytes(), service.as_bytes(), b"aws4_request"] {
+            key.update(part);
             key = keyed(&key.finalize().into_bytes())?;
         }
         *derived = Some(Derived { day: date.day, key: key.clone() });

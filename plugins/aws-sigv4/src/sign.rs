@@ -5,7 +5,7 @@ use hmac::Mac;
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
-use crate::canonical::{Fields, PathForm, hash};
+use crate::canonical::{Fields, Hashing, PathForm, hash};
 use crate::config::Payload;
 use crate::date::Date;
 use crate::encode::Sink;
@@ -23,8 +23,28 @@ pub(crate) struct Signature {
     pub(crate) normalize: bool,
     /// Those besides the usual ones, in lower case.
     pub(crate) signed_headers: Vec<String>,
+    pub(crate) scope: Scope,
+}
+
+/// What keys and signatures are good for, besides a day.
+#[derive(Debug)]
+pub(crate) struct Scope {
     pub(crate) region: String,
     pub(crate) service: String,
+    /// `/us-east-1/service/aws4_request`
+    tail: String,
+}
+
+impl Scope {
+    pub(crate) fn new(region: String, service: String) -> Self {
+        Self { tail: format!("/{region}/{service}/aws4_request"), region, service }
+    }
+
+    /// `20150830/us-east-1/service/aws4_request`
+    fn put(&self, date: &Date, sink: &mut impl Sink) {
+        sink.put(date.date());
+        sink.put(self.tail.as_bytes());
+    }
 }
 
 /// Where a signature goes.
@@ -43,7 +63,8 @@ pub(crate) enum Form {
 impl Signature {
     /// Whether signing reads the body. That of a presigned URL is not known when the URL is made.
     pub(crate) fn signs_payload(&self) -> bool {
-        self.payload == Payload::Signed && !(matches!(self.form, Form::Query { .. }) && self.service == "s3")
+        self.payload == Payload::Signed
+            && !(matches!(self.form, Form::Query { .. }) && self.scope.service == "s3")
     }
 
     /// Where signatures go and what they cover; `session`: whether there may be a session token.
@@ -109,7 +130,7 @@ impl Signature {
         content_sha256: bool,
     ) -> Result<Edits, Error> {
         let mut added: SmallVec<[(&str, &[u8]); 3]> = SmallVec::new();
-        added.push(("x-amz-date", date.time().as_bytes()));
+        added.push(("x-amz-date", date.time()));
         if content_sha256 {
             added.push(("x-amz-content-sha256", payload));
         }
@@ -117,17 +138,22 @@ impl Signature {
             added.push(("x-amz-security-token", token.expose().as_bytes()));
         }
         let fields = Fields::of(request, &added, |name| self.is_signed(name));
-        let hashed = hash(request, self.path_form(), &[], &fields, payload);
+        let names = fields.names();
+        let hashed = hash(request, self.path_form(), &[], &fields, &names, payload);
         let signature = self.signature(material, date, &hashed)?;
-        let mut value = Vec::with_capacity(320);
-        for part in [ALGORITHM, " Credential=", &material.access_key_id, "/"] {
-            value.put(part.as_bytes());
-        }
-        self.scope(date, &mut value);
-        value.put(b", SignedHeaders=");
-        fields.names(&mut value);
-        value.put(b", Signature=");
-        value.put(&signature);
+        // Its parts and their lengths: a value is wiped whole, with what it has room for.
+        let parts: [&[u8]; 9] = [
+            b"AWS4-HMAC-SHA256 Credential=",
+            material.access_key_id.as_bytes(),
+            b"/",
+            date.date(),
+            self.scope.tail.as_bytes(),
+            b", SignedHeaders=",
+            &names,
+            b", Signature=",
+            &signature,
+        ];
+        let value = parts.concat();
 
         let mut edits = Edits::with_capacity(added.len() + 1);
         for (name, value) in &added {
@@ -147,20 +173,19 @@ impl Signature {
         let fields = Fields::of(request, &[], |name| self.is_signed(name));
         let mut scope = material.access_key_id.clone().into_bytes();
         scope.put(b"/");
-        self.scope(date, &mut scope);
-        let (mut names, seconds) = (Vec::new(), seconds.to_string());
-        fields.names(&mut names);
-        let (scope, names) = (text(scope)?, text(names)?);
+        self.scope.put(date, &mut scope);
+        let (signed, seconds) = (fields.names(), seconds.to_string());
+        let (scope, names, time) = (text(scope)?, text(signed.to_vec())?, text(date.time().to_vec())?);
         let mut added: SmallVec<[(&'static str, &str); 6]> = SmallVec::new();
         added.push(("X-Amz-Algorithm", ALGORITHM));
         added.push(("X-Amz-Credential", scope.expose()));
-        added.push(("X-Amz-Date", date.time()));
+        added.push(("X-Amz-Date", time.expose()));
         added.push(("X-Amz-Expires", &seconds));
         added.push(("X-Amz-SignedHeaders", names.expose()));
         if let Some(token) = &material.session_token {
             added.push(("X-Amz-Security-Token", token.expose()));
         }
-        let hashed = hash(request, self.path_form(), &added, &fields, payload);
+        let hashed = hash(request, self.path_form(), &added, &fields, &signed, payload);
         let signature = self.signature(material, date, &hashed)?;
         let mut edits = Edits::with_capacity(added.len() + 1);
         for (name, value) in &added {
@@ -179,34 +204,34 @@ impl Signature {
             || self.signed_headers.iter().any(|signed| signed == name)
     }
 
-    /// `20150830/us-east-1/service/aws4_request`
-    fn scope(&self, date: &Date, sink: &mut impl Sink) {
-        for part in [date.date(), "/", &self.region, "/", &self.service, "/aws4_request"] {
-            sink.put(part.as_bytes());
-        }
-    }
-
     /// The signature of the string to sign, in hexadecimal.
     fn signature(&self, material: &Material, date: &Date, hashed: &[u8; 32]) -> Result<[u8; 64], Error> {
-        let mut to_sign: SmallVec<[u8; 256]> = SmallVec::new();
-        for part in [ALGORITHM, "\n", date.time(), "\n"] {
-            to_sign.put(part.as_bytes());
-        }
-        self.scope(date, &mut to_sign);
+        let key = material.signing_key(date, &self.scope.region, &self.scope.service)?;
+        let mut to_sign = Hashing::with(key);
+        to_sign.put(b"AWS4-HMAC-SHA256\n");
+        to_sign.put(date.time());
+        to_sign.put(b"\n");
+        self.scope.put(date, &mut to_sign);
         to_sign.put(b"\n");
         to_sign.put(&hex(hashed));
-        let mut key = material.signing_key(date, &self.region, &self.service)?;
-        key.update(&to_sign);
-        Ok(hex(&key.finalize().into_bytes().into()))
+        Ok(hex(&to_sign.finish().finalize().into_bytes().into()))
     }
 }
 
 fn hex(bytes: &[u8; 32]) -> [u8; 64] {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    const PAIRS: [[u8; 2]; 256] = {
+        const DIGITS: [u8; 16] = *b"0123456789abcdef";
+        let mut pairs = [[0; 2]; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+            byte += 1;
+        }
+        pairs
+    };
     let mut text = [0; 64];
-    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
+    for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *pair = PAIRS[usize::from(*byte)];
     }
     text
 }

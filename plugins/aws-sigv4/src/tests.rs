@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::Payload;
-use crate::sign::Form;
+use crate::sign::{Form, Scope};
 
 const KEY: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -53,8 +53,7 @@ impl Case {
             double: false,
             normalize: self.normalize,
             signed_headers: names.clone(),
-            region: "us-east-1".to_owned(),
-            service: "service".to_owned(),
+            scope: Scope::new("us-east-1".to_owned(), "service".to_owned()),
         };
         let token = self.token.clone().filter(|_| !self.omit_session_token);
         let material = Material::new(KEY.to_owned(), SECRET.into(), token.map(Secret::new));

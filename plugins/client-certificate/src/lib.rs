@@ -11,7 +11,7 @@
 //! connection with no other identity.
 #![forbid(unsafe_code)]
 
-use countersign::{AuthProfile, Context, Credential, Error};
+use countersign::{AuthProfile, Context, Credential, Error, Places};
 use countersign_jose::{Identity, IdentityConfig};
 
 /// A profile of the type `client-certificate`.
@@ -27,6 +27,10 @@ impl AuthProfile for ClientCertificate {
 
     fn new(config: IdentityConfig) -> Result<Self, Error> {
         Ok(Self { identity: Identity::new(&config)? })
+    }
+
+    fn places(&self) -> Option<Places> {
+        Some(Places::none().client_certificate())
     }
 
     /// Its life ends with the certificate's. Renewed ahead of that it is the same again: another one comes in by the

@@ -16,7 +16,9 @@ mod format;
 mod printed;
 mod program;
 
-use countersign::{AuthProfile, Context, Credential, Error, FixedLifetime, Inputs, Lifetime, Placements};
+use countersign::{
+    AuthProfile, Context, Credential, Error, FixedLifetime, Inputs, Lifetime, Placements, Places,
+};
 
 pub use config::CommandConfig;
 pub use format::{ApiVersion, Format};
@@ -45,6 +47,15 @@ impl AuthProfile for Command {
     fn inputs(&self) -> Inputs {
         let attributes = self.program.caller_attributes().chain(self.placements.caller_attributes());
         Inputs::none().callers(attributes)
+    }
+
+    fn places(&self) -> Option<Places> {
+        match (self.placements.is_empty(), self.format) {
+            (true, Format::Text) => Some(Places::none().header("authorization")),
+            (false, Format::Text | Format::CredentialProcess) => Some(self.placements.places()),
+            // What is printed says what is placed, or may hold a client certificate.
+            _ => None,
+        }
     }
 
     async fn acquire(&self, cx: &Context) -> Result<Credential, Error> {

@@ -289,6 +289,18 @@ fn a_failure_says_what_the_program_says_without_what_it_was_given() {
 }
 
 #[test]
+fn what_is_placed_is_declared_where_that_is_known_before() {
+    let places = |settings: Value| command(settings).places();
+    let headers = json!({ "X-Token": "{{ answer.token }}" });
+    let text = places(with(json!({ "format": "text" }))).unwrap();
+    assert!(text.contains(countersign::Place::Header, "authorization"));
+    let named = places(with(json!({ "format": "text", "headers": headers }))).unwrap();
+    assert!(named.contains(countersign::Place::Header, "x-token"));
+    assert!(!named.contains(countersign::Place::Header, "authorization"));
+    assert!(places(settings()).is_none() && places(with(json!({ "headers": headers }))).is_none());
+}
+
+#[test]
 fn a_caller_gives_values_and_no_options() {
     let command = command(json!({ "command": ["mint", "{{ caller.user }}", "--user={{ caller.user }}"] }));
     for (user, words) in [("-c4nary", "option"), ("--c4nary", "option"), ("c4nary\0", "NUL")] {
@@ -341,4 +353,6 @@ fn debug_is_blind() {
     let config: CommandConfig =
         serde_json::from_value(with(json!({ "headers": { "X": "c4nary" } }))).unwrap();
     assert!(!format!("{config:?}").contains("c4nary"));
+    let command = Command::new(config).unwrap();
+    assert!(!format!("{command:?}").contains("c4nary"), "{command:?}");
 }

@@ -103,7 +103,9 @@ impl Form {
             ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let seconds = time.seconds.saturating_add_signed(self.moved);
         let (days, second) = (seconds / 86_400, seconds % 86_400);
-        let (year, month, day) = civil(days);
+        // Most forms are a number.
+        let is_date = |part: &Part| matches!(part, Part::Year | Part::Month | Part::Day | Part::MonthName);
+        let (year, month, day) = if self.parts.iter().any(is_date) { civil(days) } else { (0, 1, 1) };
         for part in &self.parts {
             match part {
                 Part::Text(text) => sink.put(text.as_bytes()),

@@ -49,6 +49,11 @@ impl Certificate {
         Ok(request.client_certificate(self.identity.client_certificate().clone()))
     }
 
+    /// Whether the API is shown the certificate, too.
+    pub(crate) fn is_for_the_api(&self) -> bool {
+        self.bound != Some(false)
+    }
+
     /// Has the API shown the certificate along with the token, and ends both with the certificate.
     ///
     /// # Errors
@@ -59,7 +64,7 @@ impl Certificate {
         token: &Confirmation,
         now: SystemTime,
     ) -> Result<Credential, Error> {
-        if self.bound == Some(false) {
+        if !self.is_for_the_api() {
             return Ok(credential);
         }
         match token {

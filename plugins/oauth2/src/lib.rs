@@ -94,7 +94,8 @@ impl AuthProfile for OAuth2 {
     fn places(&self) -> Option<Places> {
         // Whatever their kind, tokens go into the same header.
         let places = self.bearer.places();
-        let places = if self.certificate.is_some() { places.client_certificate() } else { places };
+        let presents = self.certificate.as_ref().is_some_and(Certificate::is_for_the_api);
+        let places = if presents { places.client_certificate() } else { places };
         // Of a proof method and path are part (RFC 9449 §4.2), which no profile changes.
         let proof = |places: Places| places.header("dpop").covers_headers([""; 0]);
         Some(if self.dpop.is_some() { proof(places) } else { places })

@@ -14,8 +14,9 @@ use crate::config::Known;
 use crate::success::{Success, SuccessConfig};
 use crate::url::Url;
 
-/// A request. Texts are templates over the caller and over `variables`; those of `refresh` and `logout` over the former `answer`,
-/// too.
+/// A request.
+///
+/// Texts are templates over the caller and over `variables`; those of `refresh` and `logout` over the former `answer`, too.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestConfig {
@@ -45,7 +46,7 @@ pub struct RequestConfig {
     pub success: Option<SuccessConfig>,
 }
 
-/// Basic authentication.
+/// A user name and a password.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BasicConfig {
@@ -161,7 +162,7 @@ impl Request {
             Some(_) => error.at(role),
             None => error,
         };
-        let mut url = self.url.render(caller, tables).map_err(|error| error.at("url").at(role))?;
+        let mut url = self.url.render(caller, tables, &mut sent).map_err(|error| error.at("url").at(role))?;
         let mut request = HttpRequest::new(self.method.as_str(), "");
         let mut cookies = Vec::new();
         for placement in self.fields.place(Credential::new(), caller, tables).map_err(at)?.placements() {

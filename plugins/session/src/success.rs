@@ -8,8 +8,9 @@ use serde_json::Value;
 use crate::answer::Answer;
 use crate::reading::pointer_of;
 
-/// What an answer must be to be taken for a success. All that is given must hold, and each value that is read must be there,
-/// besides.
+/// The rules of a success.
+///
+/// All that is given must hold, and each value that is read must be there, besides.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SuccessConfig {

@@ -265,6 +265,15 @@ fn basic_is_not_repeated_either() {
 }
 
 #[test]
+fn what_stands_in_the_url_is_not_repeated_either() {
+    let login = json!({ "url": format!("{URL}/{{{{ variables.path }}}}?key=c4nary%2Dkey"), "query_parameters": { "q": "c4nary q" } });
+    let settings = with(json!({ "login": login, "variables": { "path": "c4nary-path" } }));
+    let said = "wrong: c4nary-path, c4nary-key, c4nary%20q";
+    let error = error(settings, Answer::json(401, json!({ "error": { "message": said } })));
+    assert!(error.message().ends_with("\"wrong: …, …, …\""), "{error}");
+}
+
+#[test]
 fn values_that_are_no_tokens_are_refused() {
     for (value, words) in [
         (json!({ "x": 1 }), "a list or an object"),
@@ -527,8 +536,11 @@ fn debug_is_blind() {
     let mut settings = settings();
     settings["variables"] = json!({ "v": "c4nary" });
     settings["login"]["basic"] = json!({ "username": "c4nary", "password": "c4nary" });
-    settings["headers"] = json!({ "X": "{{ answer.token }}" });
+    settings["login"]["headers"] = json!({ "X": "c4nary{{ caller.user }}" });
+    settings["headers"] = json!({ "X": "c4nary{{ answer.token }}" });
     let config: SessionConfig = serde_json::from_value(settings).unwrap();
     let shown = format!("{config:?}");
     assert!(!shown.contains("c4nary"), "{shown}");
+    let shown = format!("{:?}", Session::new(config).unwrap());
+    assert!(shown.contains("https://api.example") && !shown.contains("c4nary"), "{shown}");
 }

@@ -1,24 +1,23 @@
-use countersign::{Caller, Error, Origin, Table, Template};
+use std::fmt;
+
+use countersign::{Caller, Error, Origin, Table, Template, Withheld};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stays as it is in a part of a URL (RFC 3986 §2.3).
 const HOLE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The URL of a request: a text whose holes are percent-encoded and stand behind the host, or an address that an answer gave.
-#[derive(Debug)]
 pub(crate) struct Url {
     origin: Origin,
     form: Form,
 }
 
-#[derive(Debug)]
 enum Form {
     Text(Vec<Part>),
     /// A path or URL from an answer, of the login's origin.
     Given(Template),
 }
 
-#[derive(Debug)]
 enum Part {
     Text(String),
     Hole(Template),
@@ -70,11 +69,16 @@ impl Url {
         holes.chain(given)
     }
 
-    /// The URL for a caller.
+    /// The URL for a caller; what its holes come out as, and the values of its query, are noted as sent.
     ///
     /// # Errors
     /// When a hole comes out as something that leads elsewhere.
-    pub(crate) fn render(&self, caller: &Caller, tables: &[(&str, &Table)]) -> Result<String, Error> {
+    pub(crate) fn render(
+        &self,
+        caller: &Caller,
+        tables: &[(&str, &Table)],
+        sent: &mut Withheld,
+    ) -> Result<String, Error> {
         match &self.form {
             Form::Given(given) => self.on_origin(&given.render_over(caller, tables)?),
             Form::Text(parts) => {
@@ -89,10 +93,13 @@ impl Url {
                                     "a hole of the URL comes out empty or as dots, which would lead to another path",
                                 ));
                             }
+                            sent.add(&value);
                             url.extend(utf8_percent_encode(&value, HOLE));
                         }
                     }
                 }
+                let query = url.split_once('?').map_or("", |(_, query)| query);
+                form_urlencoded::parse(query.as_bytes()).for_each(|(_, value)| sent.add(&value));
                 Ok(url)
             }
         }
@@ -111,6 +118,13 @@ impl Url {
                 self.origin
             ))),
         }
+    }
+}
+
+/// Tells the origin: the rest may hold a tenant's key.
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Url({}…)", self.origin)
     }
 }
 
@@ -145,7 +159,7 @@ mod tests {
 
     fn rendered(text: &str, value: &str) -> Result<String, Error> {
         let answer = Table::from([("v".to_owned(), value.into())]);
-        url(text).unwrap().render(&Caller::new(), &[("answer", &answer)])
+        url(text).unwrap().render(&Caller::new(), &[("answer", &answer)], &mut Withheld::default())
     }
 
     #[test]

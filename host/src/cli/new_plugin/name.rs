@@ -179,7 +179,7 @@ mod tests {
     fn a_name_is_written_as_each_place_wants_it() {
         let name = Name::parse("acme-2fa", Language::Rust).unwrap();
         assert_eq!((name.snake(), name.camel(), name.first()), ("acme_2fa".into(), "Acme2fa".into(), "acme"));
-        let taken = Name::parse("session", Language::Rust).unwrap();
-        assert_eq!(taken.camel(), "SessionType");
+        let taken = Name::parse("credential", Language::Rust).unwrap();
+        assert_eq!(taken.camel(), "CredentialType");
     }
 }

@@ -9,7 +9,7 @@ use super::environment::variable;
 use super::ini::Settings;
 use crate::config::Payload;
 use crate::key::Material;
-use crate::sign::{Form, Signature};
+use crate::sign::{Form, Scope, Signature};
 
 /// A role to assume.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -101,8 +101,7 @@ impl TokenService {
             double: true,
             normalize: true,
             signed_headers: Vec::new(),
-            region: region.to_owned(),
-            service: "sts".to_owned(),
+            scope: Scope::new(region.to_owned(), "sts".to_owned()),
         };
         Ok(Self { url: format!("{scheme}://{authority}/"), authority, scheme, signature })
     }

@@ -21,7 +21,8 @@ mod two_threads;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: countersign-bench PLUGIN [hot-path] [mint] [acquire] [plugin-file] [idle] [signatures]";
+const USAGE: &str =
+    "usage: countersign-bench PLUGIN [hot-path] [mint] [acquire] [plugin-file] [idle] [signatures]";
 const PARTS: [&str; 6] = ["hot-path", "mint", "acquire", "plugin-file", "idle", "signatures"];
 
 fn main() -> ExitCode {

@@ -17,7 +17,7 @@ use crate::harness::{Group, Table, repeat};
 
 const RSA: &str = include_str!("../../jose/tests/data/rsa-pkcs8.pem");
 const P256: &str = include_str!("../../jose/tests/data/p256-pkcs8.pem");
-const ED25519: &str = include_str!("../../jose/tests/data/ed25519-pkcs8.pem");
+pub(crate) const ED25519: &str = include_str!("../../jose/tests/data/ed25519-pkcs8.pem");
 const SHARED: &[u8] = b"0123456789abcdef0123456789abcdef";
 
 const NOW: Duration = Duration::from_secs(1_790_000_000);
@@ -181,7 +181,7 @@ impl Default for Claims {
 }
 
 /// What a PEM block holds.
-fn der(pem: &str) -> Vec<u8> {
+pub(crate) fn der(pem: &str) -> Vec<u8> {
     use base64::Engine;
     let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     base64::engine::general_purpose::STANDARD.decode(text).expect("the key is PEM")

@@ -147,8 +147,8 @@ async fn forward(
     head.uri = upstream_uri(served, &head.uri, route)?;
     let body = taken(&mut head, body, &call, &limit).await?;
 
-    let again = if upgrade.is_some() { None } else { Again::of(served, &head, &body) };
-    let Authorized { authorization, secrets } = authorize(&mut head, &call, &limit).await?;
+    let mut again = if upgrade.is_some() { None } else { Again::of(served, &head, &body) };
+    let Authorized { authorization, secrets, waited } = authorize(&mut head, &call, &limit).await?;
     let way = Way { ours: if route.skip == 0 { "" } else { &served.ours }, asked: head.uri.clone(), secrets };
     if let Some((ours, protocol)) = upgrade {
         head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -169,12 +169,15 @@ async fn forward(
         return Ok(deliver(answer, call, limit, &way));
     }
 
+    let upstream = upstream_of(&mut head, &call)?;
+    if waited && let Some(again) = &mut again {
+        again.sent = Some(KeptHead::of(&head));
+    }
     let remake = || again.as_ref()?.at_once(served);
     let retry = match &again {
         Some(again) if again.idempotent => Retry::Remade(&remake),
         _ => Retry::Never,
     };
-    let upstream = upstream_of(&mut head, &call)?;
     let mut answer = {
         // In its place before it is bounded: every hand that a request goes through copies some hundred bytes.
         let sent = pin!(upstream.send(Request::from_parts(head, body), retry));
@@ -254,6 +257,8 @@ async fn collected(body: Incoming, most: usize, limit: &Limit) -> Result<Bytes, 
 struct Again {
     /// As it was before it got its credential.
     head: KeptHead,
+    /// As it was sent, where its credential may not be had again without waiting: one that signs, or that comes with a certificate.
+    sent: Option<KeptHead>,
     body: Bytes,
     idempotent: bool,
     /// Whether the connector's rule allows a replay after a rejection.
@@ -275,6 +280,7 @@ impl Again {
         let replays_demands = replays || rule.allows_replay(&head.method, Some(&body), || connector.learns());
         (idempotent || replays_demands).then(|| Self {
             head: KeptHead::of(head),
+            sent: None,
             body,
             idempotent,
             replays,
@@ -282,10 +288,17 @@ impl Again {
         })
     }
 
-    /// The same request, if its credential is to be had without waiting.
+    /// The same request, for another connection of the same upstream: with the credential of now where that costs no
+    /// waiting, else as it was sent.
     fn at_once(&self, served: &Served) -> Option<Request<OutBody>> {
-        let mut head = self.head.parts();
-        served.connector.try_authorize(&mut head)?;
+        let head = match &self.sent {
+            Some(sent) => sent.parts(),
+            None => {
+                let mut head = self.head.parts();
+                served.connector.try_authorize(&mut head)?;
+                head
+            }
+        };
         Some(Request::from_parts(head, out(&self.body)))
     }
 }
@@ -298,12 +311,14 @@ fn out(body: &Bytes) -> OutBody {
 struct Authorized {
     authorization: Authorization,
     secrets: Secrets,
+    /// Whether it was not to be had on the hot path.
+    waited: bool,
 }
 
 async fn authorize(head: &mut Parts, call: &Call, limit: &Limit) -> Result<Authorized, Problem> {
     let connector = &call.served().connector;
     if let Some(authorization) = connector.try_authorize(head) {
-        return Ok(Authorized { authorization, secrets: Secrets::default() });
+        return Ok(Authorized { authorization, secrets: Secrets::default(), waited: false });
     }
     Box::pin(authorize_waiting(head, call, limit)).await
 }
@@ -321,7 +336,7 @@ async fn authorize_waiting(head: &mut Parts, call: &Call, limit: &Limit) -> Resu
     match outcome {
         Ok(authorization) => {
             let secrets = Secrets::placed(&before, head);
-            Ok(Authorized { authorization, secrets })
+            Ok(Authorized { authorization, secrets, waited: true })
         }
         Err(error) => {
             call.stats().failed(error.kind());

@@ -67,8 +67,17 @@ pub(crate) fn digits(bytes: &[u8], sink: &mut (impl Sink + ?Sized)) {
 
 /// A byte as two lower-case digits.
 pub(crate) const fn hex(byte: u8) -> [u8; 2] {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    [DIGITS[(byte >> 4) as usize], DIGITS[(byte & 15) as usize]]
+    const PAIRS: [[u8; 2]; 256] = {
+        const DIGITS: [u8; 16] = *b"0123456789abcdef";
+        let mut pairs = [[0; 2]; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+            byte += 1;
+        }
+        pairs
+    };
+    PAIRS[byte as usize]
 }
 
 #[cfg(test)]

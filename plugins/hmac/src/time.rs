@@ -133,15 +133,19 @@ fn name(names: &[&'static str], index: u64) -> &'static [u8] {
 pub(crate) fn number(mut number: u64, least: usize, sink: &mut dyn Sink) {
     let mut digits = [b'0'; 20];
     let mut written = 0;
-    for digit in digits.iter_mut().rev() {
+    // Two at a time: to divide takes longest.
+    for pair in digits.as_chunks_mut().0.iter_mut().rev() {
         if number == 0 && written >= least {
             break;
         }
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-        written += 1;
+        let two = (number % 100) as u8;
+        *pair = [b'0' + two / 10, b'0' + two % 10];
+        number /= 100;
+        written += 2;
     }
-    sink.put(digits.get(digits.len() - written..).unwrap_or_default());
+    let text = digits.get(digits.len() - written..).unwrap_or_default();
+    // The first of a pair may be one too many.
+    sink.put(if written > least { text.strip_prefix(b"0").unwrap_or(text) } else { text });
 }
 
 /// Year, month and day of a day since the epoch.

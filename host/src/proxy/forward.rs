@@ -16,12 +16,12 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
 use super::access::{Access, refuse_web_pages};
+use super::again::Again;
 use super::answer::{AnswerBody, Passing};
 use super::call::Call;
 use super::client::Client;
 use super::deadline::Limit;
 use super::generation::{Entrance, Served};
-use super::kept_head::KeptHead;
 use super::local::Local;
 use super::problem::Problem;
 use super::route::{Route, below};
@@ -171,7 +171,7 @@ async fn forward(
 
     let upstream = upstream_of(&mut head, &call)?;
     if waited && let Some(again) = &mut again {
-        again.sent = Some(KeptHead::of(&head));
+        again.keep_sent(&head);
     }
     let remake = || again.as_ref()?.at_once(served);
     let retry = match &again {
@@ -251,60 +251,6 @@ async fn collected(body: Incoming, most: usize, limit: &Limit) -> Result<Bytes, 
         }
         None => refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time".into()),
     }
-}
-
-/// What it takes to make a call once more.
-struct Again {
-    /// As it was before it got its credential.
-    head: KeptHead,
-    /// As it was sent, where its credential may not be had again without waiting: one that signs, or that comes with a certificate.
-    sent: Option<KeptHead>,
-    body: Bytes,
-    idempotent: bool,
-    /// Whether the connector's rule allows a replay after a rejection.
-    replays: bool,
-    /// The same after one that only demands what a signature lacked.
-    replays_demands: bool,
-}
-
-impl Again {
-    fn of(served: &Served, head: &Parts, body: &OutBody) -> Option<Self> {
-        let body = match body {
-            OutBody::Empty => Bytes::new(),
-            OutBody::Bytes(bytes) => bytes.clone(),
-            OutBody::Stream(..) => return None,
-        };
-        let idempotent = head.method.is_idempotent();
-        let (connector, rule) = (&served.connector, served.connector.rejection());
-        let replays = rule.allows_replay(&head.method, Some(&body), || false);
-        let replays_demands = replays || rule.allows_replay(&head.method, Some(&body), || connector.learns());
-        (idempotent || replays_demands).then(|| Self {
-            head: KeptHead::of(head),
-            sent: None,
-            body,
-            idempotent,
-            replays,
-            replays_demands,
-        })
-    }
-
-    /// The same request, for another connection of the same upstream: with the credential of now where that costs no
-    /// waiting, else as it was sent.
-    fn at_once(&self, served: &Served) -> Option<Request<OutBody>> {
-        let head = match &self.sent {
-            Some(sent) => sent.parts(),
-            None => {
-                let mut head = self.head.parts();
-                served.connector.try_authorize(&mut head)?;
-                head
-            }
-        };
-        Some(Request::from_parts(head, out(&self.body)))
-    }
-}
-
-fn out(body: &Bytes) -> OutBody {
-    if body.is_empty() { OutBody::Empty } else { OutBody::Bytes(body.clone()) }
 }
 
 /// What came of placing a credential.
@@ -426,13 +372,13 @@ async fn replay<'w>(
     let demand = connector.is_demand(authorization, &challenge);
     let hope = connector.reject(authorization, &challenge);
     let again = again.filter(|again| hope && (again.replays || demand && again.replays_demands))?;
-    let mut head = again.head.parts();
+    let mut head = again.before();
     let Authorized { secrets, .. } = authorize(&mut head, call, limit).await.ok()?;
     call.stats().replayed();
     let way = Way { ours: way.ours, asked: head.uri.clone(), secrets };
     let retry = if again.idempotent { Retry::Idempotent } else { Retry::Never };
     let upstream = upstream_of(&mut head, call).ok()?;
-    let sent = pin!(upstream.send(Request::from_parts(head, out(&again.body)), retry));
+    let sent = pin!(upstream.send(Request::from_parts(head, again.body()), retry));
     let answer = in_time(limit.bound(sent).await, call).ok()?;
     connector.answered(answer.headers());
     Some((Ahead::unread(answer), way))

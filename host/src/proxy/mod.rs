@@ -4,6 +4,7 @@
 //! connector's), how it lives (the cache's), and what is told of all this to operators (`admin/`).
 
 mod access;
+mod again;
 mod answer;
 mod call;
 mod client;

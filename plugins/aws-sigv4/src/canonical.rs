@@ -37,8 +37,10 @@ impl<'a> Fields<'a> {
 
     /// Several of a name stay in their order.
     fn insert(&mut self, name: &'a str, value: &'a [u8]) {
-        let place = self.0.iter().rposition(|(before, _)| *before <= name).map_or(0, |before| before + 1);
-        self.0.insert(place, (name, value));
+        // Names differ in their first letters mostly, and to call for a comparison costs more than that.
+        let key = |name: &'a str| (name.bytes().next(), name);
+        let place = self.0.iter().rposition(|(before, _)| key(before) <= key(name));
+        self.0.insert(place.map_or(0, |before| before + 1), (name, value));
     }
 
     /// Bytes of names and values, with what stands between them.
@@ -127,12 +129,9 @@ impl Canonical {
         text.put(b"\n");
         path(request.path().as_bytes(), form, &mut text);
         text.put(b"\n");
-        if !added.is_empty() {
-            query_sorted(query.as_bytes(), added, &mut text);
-        } else if is_canonical(query.as_bytes()) {
-            text.put(query.as_bytes());
-        } else {
-            query_sorted(query.as_bytes(), &[], &mut text);
+        match query.as_bytes() {
+            query if added.is_empty() && is_canonical(query) => text.put(query),
+            query => query_sorted(query, added, &mut text),
         }
         text.put(b"\n");
         fields.lines(&mut text);
@@ -195,21 +194,22 @@ fn path(path: &[u8], form: PathForm, sink: &mut Vec<u8>) {
     }
 }
 
-/// Whether a path is the same in every form, as most are.
+/// Whether a path is the same in every form, as most are: segments that begin with neither a dot nor a slash, and have
+/// nothing to encode.
 fn is_plain_path(path: &[u8]) -> bool {
-    let mut last = b' ';
-    for byte in path {
+    let mut begins = false;
+    for (index, byte) in path.iter().enumerate() {
         let plain = match byte {
-            b'/' => last != b'/',
-            b'.' => !matches!(last, b'/' | b' '),
-            byte => last != b' ' && is_unreserved(*byte),
+            b'/' => !begins,
+            b'.' => !begins && index > 0,
+            byte => is_unreserved(*byte) && index > 0,
         };
         if !plain {
             return false;
         }
-        last = *byte;
+        begins = *byte == b'/';
     }
-    last != b' '
+    !path.is_empty()
 }
 
 /// Whether a query is in its canonical form already: each parameter with a value, nothing to encode, in order.

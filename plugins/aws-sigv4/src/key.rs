@@ -33,7 +33,9 @@ pub(crate) struct SigningKey {
     /// `20150830`
     pub(crate) date: [u8; 8],
     /// `20150830/us-east-1/service/aws4_request`
-    pub(crate) scope: String,
+    scope: String,
+    /// What the header's value begins with: `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=`.
+    pub(crate) authorization: String,
     /// In the form in which HMAC works with it; wiped when dropped, as are its copies.
     key: HmacSha256,
 }
@@ -77,14 +79,27 @@ impl Material {
             next.zeroize();
         }
         let scope = format!("{}/{}/{}/aws4_request", text(&date)?, scope.region, scope.service);
-        Ok(SigningKey { day: at.day, date, scope, key })
+        let authorization =
+            format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=", self.access_key_id);
+        Ok(SigningKey { day: at.day, date, scope, authorization, key })
     }
 }
 
 impl SigningKey {
-    pub(crate) fn sign(&self, text: &[u8]) -> [u8; 32] {
+    /// `AKIDEXAMPLE/20150830/us-east-1/service/aws4_request`
+    pub(crate) fn credential(&self, material: &Material) -> String {
+        format!("{}/{}", material.access_key_id, self.scope)
+    }
+
+    /// Signs the string to sign, of which `hashed` is the hash of the canonical request in hexadecimal.
+    pub(crate) fn sign(&self, time: &str, hashed: &[u8; 64]) -> [u8; 32] {
+        // Nothing of it is secret.
+        let mut text = Vec::with_capacity(128 + self.scope.len());
+        for piece in [b"AWS4-HMAC-SHA256\n", time.as_bytes(), b"\n", self.scope.as_bytes(), b"\n", hashed] {
+            text.extend_from_slice(piece);
+        }
         let mut mac = self.key.clone();
-        mac.update(text);
+        mac.update(&text);
         mac.finalize().into_bytes().into()
     }
 }

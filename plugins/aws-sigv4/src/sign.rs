@@ -129,16 +129,7 @@ impl Signature {
         let fields = Fields::of(request, &added, |name| self.is_signed(name));
         let canonical = Canonical::of(request, self.path_form(), &[], &fields, payload.as_bytes());
         let signature = signature(key, time, &canonical);
-        let value = [
-            "AWS4-HMAC-SHA256 Credential=",
-            &material.access_key_id,
-            "/",
-            &key.scope,
-            ", SignedHeaders=",
-            canonical.names()?,
-            ", Signature=",
-            text(&signature)?,
-        ];
+        let value = [&key.authorization, canonical.names()?, ", Signature=", text(&signature)?];
         let mut edits = Edits::with_capacity(added.len() + 1);
         added.iter().for_each(|(name, value)| edits.add(Place::Header, name, &[value]));
         edits.add(Place::Header, "authorization", &value);
@@ -155,7 +146,7 @@ impl Signature {
         seconds: u64,
     ) -> Result<Edits, Error> {
         let fields = Fields::of(request, &[], |name| self.is_signed(name));
-        let credential = format!("{}/{}", material.access_key_id, key.scope);
+        let credential = key.credential(material);
         let (seconds, mut names) = (seconds.to_string(), Vec::new());
         fields.names(&mut names);
         let mut added: SmallVec<[(&'static str, &str); 6]> = SmallVec::new();
@@ -188,35 +179,15 @@ impl Signature {
 
 /// The signature of the string to sign, in hexadecimal.
 fn signature(key: &SigningKey, time: &str, canonical: &Canonical) -> [u8; 64] {
-    // Nothing of it is secret.
-    let mut to_sign = Vec::with_capacity(256);
-    for piece in [
-        &b"AWS4-HMAC-SHA256\n"[..],
-        time.as_bytes(),
-        b"\n",
-        key.scope.as_bytes(),
-        b"\n",
-        &hex(&canonical.hash()),
-    ] {
-        to_sign.extend_from_slice(piece);
-    }
-    hex(&key.sign(&to_sign))
+    hex(&key.sign(time, &hex(&canonical.hash())))
 }
 
 fn hex(bytes: &[u8; 32]) -> [u8; 64] {
-    const PAIRS: [[u8; 2]; 256] = {
-        const DIGITS: [u8; 16] = *b"0123456789abcdef";
-        let mut pairs = [[0; 2]; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
-            byte += 1;
-        }
-        pairs
-    };
+    // Without a table and a branch, the compiler does many at a time.
+    let digit = |value: u8| value + b'0' + if value > 9 { b'a' - b'9' - 1 } else { 0 };
     let mut text = [0; 64];
     for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
-        *pair = PAIRS[usize::from(*byte)];
+        *pair = [digit(byte >> 4), digit(byte & 15)];
     }
     text
 }

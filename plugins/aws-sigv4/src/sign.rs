@@ -1,18 +1,16 @@
 use std::time::SystemTime;
 
-use countersign::{Edits, Error, Place, Places, RequestHead, Secret};
-use hmac::Mac;
+use countersign::{Edits, Error, Place, Places, RequestHead};
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
-use crate::canonical::{Fields, Hashing, PathForm, hash};
+use crate::canonical::{Canonical, Fields, PathForm};
 use crate::config::Payload;
 use crate::date::Date;
-use crate::encode::Sink;
-use crate::key::Material;
+use crate::key::{Material, SigningKey};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const UNSIGNED: &[u8] = b"UNSIGNED-PAYLOAD";
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 /// How requests are signed.
 #[derive(Debug)]
@@ -31,20 +29,6 @@ pub(crate) struct Signature {
 pub(crate) struct Scope {
     pub(crate) region: String,
     pub(crate) service: String,
-    /// `/us-east-1/service/aws4_request`
-    tail: String,
-}
-
-impl Scope {
-    pub(crate) fn new(region: String, service: String) -> Self {
-        Self { tail: format!("/{region}/{service}/aws4_request"), region, service }
-    }
-
-    /// `20150830/us-east-1/service/aws4_request`
-    fn put(&self, date: &Date, sink: &mut impl Sink) {
-        sink.put(date.date());
-        sink.put(self.tail.as_bytes());
-    }
 }
 
 /// Where a signature goes.
@@ -106,92 +90,80 @@ impl Signature {
     ) -> Result<Edits, Error> {
         let date = Date::of(now);
         let digest;
-        let payload: &[u8] = if self.signs_payload() {
+        let payload = if self.signs_payload() {
             let body = request.body().ok_or_else(|| Error::internal("the body to sign is not there"))?;
             digest = hex(&Sha256::digest(body).into());
-            &digest
+            text(&digest)?
         } else {
             UNSIGNED
         };
-        match self.form {
-            Form::Headers { content_sha256 } => {
-                self.in_headers(material, request, &date, payload, content_sha256)
+        material.with_key(date, &self.scope, |key| {
+            let time = date.time(&key.date);
+            let time = text(&time)?;
+            match self.form {
+                Form::Headers { content_sha256 } => {
+                    self.in_headers(material, key, request, time, payload, content_sha256)
+                }
+                Form::Query { seconds } => self.in_query(material, key, request, time, payload, seconds),
             }
-            Form::Query { seconds } => self.in_query(material, request, &date, payload, seconds),
-        }
+        })
     }
 
     fn in_headers(
         &self,
         material: &Material,
+        key: &SigningKey,
         request: &RequestHead<'_>,
-        date: &Date,
-        payload: &[u8],
+        time: &str,
+        payload: &str,
         content_sha256: bool,
     ) -> Result<Edits, Error> {
-        let mut added: SmallVec<[(&str, &[u8]); 3]> = SmallVec::new();
-        added.push(("x-amz-date", date.time()));
+        let mut added: SmallVec<[(&str, &str); 3]> = SmallVec::new();
+        added.push(("x-amz-date", time));
         if content_sha256 {
             added.push(("x-amz-content-sha256", payload));
         }
         if let Some(token) = &material.session_token {
-            added.push(("x-amz-security-token", token.expose().as_bytes()));
+            added.push(("x-amz-security-token", token.expose()));
         }
         let fields = Fields::of(request, &added, |name| self.is_signed(name));
-        let names = fields.names();
-        let hashed = hash(request, self.path_form(), &[], &fields, &names, payload);
-        let signature = self.signature(material, date, &hashed)?;
-        // Its parts and their lengths: a value is wiped whole, with what it has room for.
-        let parts: [&[u8]; 9] = [
-            b"AWS4-HMAC-SHA256 Credential=",
-            material.access_key_id.as_bytes(),
-            b"/",
-            date.date(),
-            self.scope.tail.as_bytes(),
-            b", SignedHeaders=",
-            &names,
-            b", Signature=",
-            &signature,
-        ];
-        let value = parts.concat();
-
+        let canonical = Canonical::of(request, self.path_form(), &[], &fields, payload.as_bytes());
+        let signature = signature(key, time, &canonical);
+        let value = [&key.authorization, canonical.names()?, ", Signature=", text(&signature)?];
         let mut edits = Edits::with_capacity(added.len() + 1);
-        for (name, value) in &added {
-            edits = edits.and_header(*name, text(value.to_vec())?);
-        }
-        Ok(edits.and_header("authorization", text(value)?))
+        added.iter().for_each(|(name, value)| edits.add(Place::Header, name, &[value]));
+        edits.add(Place::Header, "authorization", &value);
+        Ok(edits)
     }
 
     fn in_query(
         &self,
         material: &Material,
+        key: &SigningKey,
         request: &RequestHead<'_>,
-        date: &Date,
-        payload: &[u8],
+        time: &str,
+        payload: &str,
         seconds: u64,
     ) -> Result<Edits, Error> {
         let fields = Fields::of(request, &[], |name| self.is_signed(name));
-        let mut scope = material.access_key_id.clone().into_bytes();
-        scope.put(b"/");
-        self.scope.put(date, &mut scope);
-        let (signed, seconds) = (fields.names(), seconds.to_string());
-        let (scope, names, time) = (text(scope)?, text(signed.to_vec())?, text(date.time().to_vec())?);
+        let credential = key.credential(material);
+        let (seconds, mut names) = (seconds.to_string(), Vec::new());
+        fields.names(&mut names);
         let mut added: SmallVec<[(&'static str, &str); 6]> = SmallVec::new();
         added.push(("X-Amz-Algorithm", ALGORITHM));
-        added.push(("X-Amz-Credential", scope.expose()));
-        added.push(("X-Amz-Date", time.expose()));
+        added.push(("X-Amz-Credential", &credential));
+        added.push(("X-Amz-Date", time));
         added.push(("X-Amz-Expires", &seconds));
-        added.push(("X-Amz-SignedHeaders", names.expose()));
+        added.push(("X-Amz-SignedHeaders", text(&names)?));
         if let Some(token) = &material.session_token {
             added.push(("X-Amz-Security-Token", token.expose()));
         }
-        let hashed = hash(request, self.path_form(), &added, &fields, &signed, payload);
-        let signature = self.signature(material, date, &hashed)?;
+        let canonical = Canonical::of(request, self.path_form(), &added, &fields, payload.as_bytes());
+        let signature = signature(key, time, &canonical);
         let mut edits = Edits::with_capacity(added.len() + 1);
-        for (name, value) in &added {
-            edits = edits.and(Place::Query, *name, *value);
-        }
-        Ok(edits.and(Place::Query, "X-Amz-Signature", text(signature.to_vec())?))
+        added.iter().for_each(|(name, value)| edits.add(Place::Query, name, &[value]));
+        edits.add(Place::Query, "X-Amz-Signature", &[text(&signature)?]);
+        Ok(edits)
     }
 
     const fn path_form(&self) -> PathForm {
@@ -203,41 +175,24 @@ impl Signature {
             || matches!(name, "content-type" | "content-md5")
             || self.signed_headers.iter().any(|signed| signed == name)
     }
+}
 
-    /// The signature of the string to sign, in hexadecimal.
-    fn signature(&self, material: &Material, date: &Date, hashed: &[u8; 32]) -> Result<[u8; 64], Error> {
-        let key = material.signing_key(date, &self.scope.region, &self.scope.service)?;
-        let mut to_sign = Hashing::with(key);
-        to_sign.put(b"AWS4-HMAC-SHA256\n");
-        to_sign.put(date.time());
-        to_sign.put(b"\n");
-        self.scope.put(date, &mut to_sign);
-        to_sign.put(b"\n");
-        to_sign.put(&hex(hashed));
-        Ok(hex(&to_sign.finish().finalize().into_bytes().into()))
-    }
+/// The signature of the string to sign, in hexadecimal.
+fn signature(key: &SigningKey, time: &str, canonical: &Canonical) -> [u8; 64] {
+    hex(&key.sign(time, &hex(&canonical.hash())))
 }
 
 fn hex(bytes: &[u8; 32]) -> [u8; 64] {
-    const PAIRS: [[u8; 2]; 256] = {
-        const DIGITS: [u8; 16] = *b"0123456789abcdef";
-        let mut pairs = [[0; 2]; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
-            byte += 1;
-        }
-        pairs
-    };
+    // Without a table and a branch, the compiler does many at a time.
+    let digit = |value: u8| value + b'0' + if value > 9 { b'a' - b'9' - 1 } else { 0 };
     let mut text = [0; 64];
     for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
-        *pair = PAIRS[usize::from(*byte)];
+        *pair = [digit(byte >> 4), digit(byte & 15)];
     }
     text
 }
 
-fn text(bytes: Vec<u8>) -> Result<Secret, Error> {
-    String::from_utf8(bytes)
-        .map(Secret::new)
-        .map_err(|_| Error::unsupported("a signed header's name is not UTF-8"))
+/// What only a header's name can fail to be.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(bytes).map_err(|_| Error::unsupported("a signed header's name is not UTF-8"))
 }

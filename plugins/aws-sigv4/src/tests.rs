@@ -53,7 +53,7 @@ impl Case {
             double: false,
             normalize: self.normalize,
             signed_headers: names.clone(),
-            scope: Scope::new("us-east-1".to_owned(), "service".to_owned()),
+            scope: Scope { region: "us-east-1".to_owned(), service: "service".to_owned() },
         };
         let token = self.token.clone().filter(|_| !self.omit_session_token);
         let material = Material::new(KEY.to_owned(), SECRET.into(), token.map(Secret::new));
@@ -184,14 +184,17 @@ fn an_unsigned_payload_is_said_and_not_read() {
 #[test]
 fn the_key_of_a_day_is_kept_and_changes_with_it() {
     let material = Material::new(KEY.to_owned(), SECRET.into(), None);
+    let scope = Scope { region: "r".to_owned(), service: "s".to_owned() };
     let key = |time: &str| {
         let date = date::Date::of(instant(time).unwrap());
-        hmac::Mac::finalize(material.signing_key(&date, "r", "s").unwrap()).into_bytes()
+        material
+            .with_key(date, &scope, |key| Ok((key.sign("", &[b'0'; 64]), std::ptr::from_ref(key))))
+            .unwrap()
     };
     let first = key("2026-01-01T00:00:00Z");
-    assert_eq!(first, key("2026-01-01T23:59:59Z"));
-    assert_ne!(first, key("2026-01-02T00:00:00Z"));
-    assert_eq!(first, key("2026-01-01T12:00:00Z"));
+    assert_eq!(first, key("2026-01-01T23:59:59Z"), "the same, and not made anew");
+    assert_ne!(first.0, key("2026-01-02T00:00:00Z").0);
+    assert_eq!(first.0, key("2026-01-01T12:00:00Z").0);
 }
 
 #[test]

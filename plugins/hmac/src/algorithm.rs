@@ -1,6 +1,7 @@
 use std::fmt;
 
 use countersign::Error;
+use hmac::digest::Update;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use schemars::JsonSchema;
@@ -9,7 +10,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use smallvec::SmallVec;
 
-use crate::sink::{Absorb, Collected};
+use crate::sink::{Collected, Sink};
 
 /// What a hash or a signature comes to: at most 64 bytes.
 pub(crate) type Output = SmallVec<[u8; 64]>;
@@ -32,9 +33,9 @@ pub enum Algorithm {
     HmacSha1,
 }
 
-/// A secret in the form in which HMAC works with it.
+/// A secret in the form in which HMAC works with it; wiped when dropped, as are its copies.
 #[derive(Clone)]
-#[allow(clippy::large_enum_variant)] // it is copied for each signature, and should not go to the heap for that
+#[allow(clippy::large_enum_variant)] // there are few of them, and to sign reads it
 pub(crate) enum Key {
     Sha1(Hmac<Sha1>),
     Sha256(Hmac<Sha256>),
@@ -53,30 +54,27 @@ impl Key {
         key.map_err(|_| Error::internal("the key does not fit HMAC"))
     }
 
-    /// Begins a signature; the key stays as it is.
-    pub(crate) fn begin(&self) -> Collected<Self> {
-        Collected::new(self.clone())
-    }
-
-    pub(crate) fn finish(self) -> Output {
+    /// The signature of what is written.
+    pub(crate) fn sign(
+        &self,
+        write: impl FnOnce(&mut dyn Sink) -> Result<(), Error>,
+    ) -> Result<Output, Error> {
         match self {
-            Self::Sha1(mac) => Output::from_slice(&mac.finalize().into_bytes()),
-            Self::Sha256(mac) => Output::from_slice(&mac.finalize().into_bytes()),
-            Self::Sha384(mac) => Output::from_slice(&mac.finalize().into_bytes()),
-            Self::Sha512(mac) => Output::from_slice(&mac.finalize().into_bytes()),
+            Self::Sha1(key) => signature(key, write),
+            Self::Sha256(key) => signature(key, write),
+            Self::Sha384(key) => signature(key, write),
+            Self::Sha512(key) => signature(key, write),
         }
     }
 }
 
-impl Absorb for Key {
-    fn absorb(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Sha1(mac) => mac.update(bytes),
-            Self::Sha256(mac) => mac.update(bytes),
-            Self::Sha384(mac) => mac.update(bytes),
-            Self::Sha512(mac) => mac.update(bytes),
-        }
-    }
+fn signature<M: Mac + Update + Clone>(
+    key: &M,
+    write: impl FnOnce(&mut dyn Sink) -> Result<(), Error>,
+) -> Result<Output, Error> {
+    let mut mac = key.clone();
+    collected(&mut mac, write)?;
+    Ok(Output::from_slice(&mac.finalize().into_bytes()))
 }
 
 impl fmt::Debug for Key {
@@ -96,47 +94,30 @@ pub(crate) enum Hash {
 }
 
 impl Hash {
-    pub(crate) fn begin(self) -> Collected<Hashing> {
-        Collected::new(match self {
-            Self::Md5 => Hashing::Md5(Md5::new()),
-            Self::Sha1 => Hashing::Sha1(Sha1::new()),
-            Self::Sha256 => Hashing::Sha256(Sha256::new()),
-            Self::Sha384 => Hashing::Sha384(Sha384::new()),
-            Self::Sha512 => Hashing::Sha512(Sha512::new()),
-        })
-    }
-}
-
-/// A hash under way.
-#[allow(clippy::large_enum_variant)] // it lives on the stack, for a moment
-pub(crate) enum Hashing {
-    Md5(Md5),
-    Sha1(Sha1),
-    Sha256(Sha256),
-    Sha384(Sha384),
-    Sha512(Sha512),
-}
-
-impl Hashing {
-    pub(crate) fn finish(self) -> Output {
+    /// The hash of what is written.
+    pub(crate) fn of(self, write: impl FnOnce(&mut dyn Sink) -> Result<(), Error>) -> Result<Output, Error> {
         match self {
-            Self::Md5(hash) => Output::from_slice(&hash.finalize()),
-            Self::Sha1(hash) => Output::from_slice(&hash.finalize()),
-            Self::Sha256(hash) => Output::from_slice(&hash.finalize()),
-            Self::Sha384(hash) => Output::from_slice(&hash.finalize()),
-            Self::Sha512(hash) => Output::from_slice(&hash.finalize()),
+            Self::Md5 => hash::<Md5>(write),
+            Self::Sha1 => hash::<Sha1>(write),
+            Self::Sha256 => hash::<Sha256>(write),
+            Self::Sha384 => hash::<Sha384>(write),
+            Self::Sha512 => hash::<Sha512>(write),
         }
     }
 }
 
-impl Absorb for Hashing {
-    fn absorb(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Md5(hash) => hash.update(bytes),
-            Self::Sha1(hash) => hash.update(bytes),
-            Self::Sha256(hash) => hash.update(bytes),
-            Self::Sha384(hash) => hash.update(bytes),
-            Self::Sha512(hash) => hash.update(bytes),
-        }
-    }
+fn hash<D: Digest + Update>(write: impl FnOnce(&mut dyn Sink) -> Result<(), Error>) -> Result<Output, Error> {
+    let mut hash = D::new();
+    collected(&mut hash, write)?;
+    Ok(Output::from_slice(&hash.finalize()))
+}
+
+fn collected(
+    into: &mut impl Update,
+    write: impl FnOnce(&mut dyn Sink) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut text = Collected::new(into);
+    write(&mut text)?;
+    text.flush();
+    Ok(())
 }

@@ -58,26 +58,17 @@ impl Nonce {
 pub(crate) fn digits(bytes: &[u8], sink: &mut (impl Sink + ?Sized)) {
     for piece in bytes.chunks(32) {
         let mut text = [0; 64];
-        for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(piece) {
-            *pair = hex(*byte);
-        }
+        text.as_chunks_mut().0.iter_mut().zip(piece).for_each(|(pair, byte)| *pair = hex(*byte));
         sink.put(text.get(..2 * piece.len()).unwrap_or_default());
     }
 }
 
-/// A byte as two lower-case digits.
-pub(crate) const fn hex(byte: u8) -> [u8; 2] {
-    const PAIRS: [[u8; 2]; 256] = {
-        const DIGITS: [u8; 16] = *b"0123456789abcdef";
-        let mut pairs = [[0; 2]; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
-            byte += 1;
-        }
-        pairs
-    };
-    PAIRS[byte as usize]
+/// A byte as two lower-case digits. Without a table and a branch, the compiler does many at a time.
+const fn hex(byte: u8) -> [u8; 2] {
+    const fn digit(value: u8) -> u8 {
+        value + b'0' + if value > 9 { b'a' - b'9' - 1 } else { 0 }
+    }
+    [digit(byte >> 4), digit(byte & 15)]
 }
 
 #[cfg(test)]

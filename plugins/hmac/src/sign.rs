@@ -3,7 +3,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use countersign::{Caller, Edits, Error, Place, Places, RequestHead, Secret};
+use countersign::{Caller, Edits, Error, Place, Places, RequestHead};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use smallvec::SmallVec;
@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 use crate::algorithm::{Algorithm, Key, Output};
 use crate::nonce::{Nonce, digits};
 use crate::query;
-use crate::sink::{Scratch, Sink};
+use crate::sink::{Scratch, Sink, Wiped};
 use crate::template::{Template, Values};
 use crate::time::Time;
 
@@ -36,9 +36,6 @@ pub(crate) struct Part {
     pub(crate) value: Template,
 }
 
-/// What was made for a request, and under which name.
-type Made<'s> = SmallVec<[(&'s str, Secret); 4]>;
-
 impl Signature {
     /// Where its parts go.
     pub(crate) fn places(&self) -> Places {
@@ -55,67 +52,62 @@ impl Signature {
         time: Time,
         nonce: Nonce,
     ) -> Result<Edits, Error> {
+        let none = Edits::none();
         let mut values = Values {
             request,
             query: request.query(),
-            headers: &[],
+            placed: &none,
             caller,
             time,
             nonce,
             key: &self.key,
             signature: &[],
         };
+        let mut edits = Edits::with_capacity(self.query.len() + self.headers.len());
         // One after the other, each sees what went before: query, headers, signature.
-        let query = made(&self.query, false, &values)?;
+        make(Place::Query, &self.query, false, &values, &mut edits)?;
         let future;
         if !self.query.is_empty() {
-            // The signature's own parameter is not there yet, nor is an older one.
-            let placed: SmallVec<[&str; 4]> = query
-                .iter()
-                .map(|(name, _)| *name)
-                .chain(
-                    self.query
-                        .iter()
-                        .filter(|part| part.value.reads().signature)
-                        .map(|part| part.name.as_str()),
-                )
-                .collect();
-            let added: SmallVec<[(&str, &[u8]); 4]> =
-                query.iter().map(|(name, value)| (*name, value.expose().as_bytes())).collect();
-            future = query::with(request.query(), &placed, &added);
+            future = self.query(request, &edits);
             let text = std::str::from_utf8(&future)
                 .map_err(|_| Error::unsupported("the request's query is not UTF-8"))?;
             values.query = Some(text).filter(|text| !text.is_empty());
         }
-        let headers = made(&self.headers, false, &values)?;
-        values.headers = &headers;
+        make(Place::Header, &self.headers, false, &values, &mut edits)?;
 
-        let signature = match &self.derivation {
-            None => signature(&self.key, &self.text, &values)?,
-            Some(derivation) => signature(&derivation.key(&values)?, &self.text, &values)?,
-        };
+        let seen = Values { placed: &edits, ..values };
+        let key = self.derivation.as_ref().map(|derivation| derivation.key(&seen)).transpose()?;
+        let signature = key.as_ref().unwrap_or(&self.key).sign(|sink| self.text.write(&seen, sink))?;
         values.signature = &signature;
-        let query_with_it = made(&self.query, true, &values)?;
-        let headers_with_it = made(&self.headers, true, &values)?;
-
-        let mut edits = Edits::with_capacity(self.query.len() + self.headers.len());
-        for (name, value) in query.into_iter().chain(query_with_it) {
-            edits = edits.and_query(name.to_owned(), value);
-        }
-        for (name, value) in headers.into_iter().chain(headers_with_it) {
-            edits = edits.and_header(name.to_owned(), value);
-        }
+        make(Place::Query, &self.query, true, &values, &mut edits)?;
+        make(Place::Header, &self.headers, true, &values, &mut edits)?;
         Ok(edits)
+    }
+
+    /// The query as it will be sent, as far as it is made.
+    fn query(&self, request: &RequestHead<'_>, edits: &Edits) -> Scratch {
+        let made = || edits.iter().map(|(_, name, value)| (name, value.as_bytes()));
+        // The signature's own parameter is not there yet, nor is an older one.
+        let signed = self.query.iter().filter(|part| part.value.reads().signature);
+        let placed = made().map(|(name, _)| name).chain(signed.map(|part| part.name.as_str()));
+        let (placed, added): (SmallVec<[&str; 4]>, SmallVec<[_; 4]>) = (placed.collect(), made().collect());
+        query::with(request.query(), &placed, &added)
     }
 }
 
-/// What is placed with the signature in it, or without. What comes out empty is left out.
-fn made<'s>(parts: &'s [Part], signed: bool, values: &Values<'_>) -> Result<Made<'s>, Error> {
-    let mut made = Made::new();
+/// Makes what is placed with the signature in it, or without. What comes out empty is left out.
+fn make(
+    place: Place,
+    parts: &[Part],
+    signed: bool,
+    values: &Values<'_>,
+    edits: &mut Edits,
+) -> Result<(), Error> {
     for part in parts.iter().filter(|part| part.value.reads().signature == signed) {
-        let value = part.value.value(values)?;
-        if !value.expose().is_empty() {
-            made.push((&part.name, value));
+        let mut room = Wiped::default();
+        let value = part.value.value(&Values { placed: edits, ..*values }, &mut room)?;
+        if !value.is_empty() {
+            edits.add(place, &part.name, &[value]);
         } else if signed {
             return Err(Error::config(format!(
                 "`{}` carries the signature and is empty; a `when` must not leave it out",
@@ -123,13 +115,7 @@ fn made<'s>(parts: &'s [Part], signed: bool, values: &Values<'_>) -> Result<Made
             )));
         }
     }
-    Ok(made)
-}
-
-fn signature(key: &Key, text: &Template, values: &Values<'_>) -> Result<Output, Error> {
-    let mut mac = key.begin();
-    text.write(values, &mut mac)?;
-    Ok(mac.into_inner().finish())
+    Ok(())
 }
 
 /// How a derived key is used as a key.
@@ -175,9 +161,10 @@ impl Derivation {
         let mut key = values.key.clone();
         let mut from = 0;
         for end in ends {
-            let mut mac = key.begin();
-            mac.put(with.get(from..end).unwrap_or_default());
-            let mut made = mac.into_inner().finish();
+            let mut made = key.sign(|sink| {
+                sink.put(with.get(from..end).unwrap_or_default());
+                Ok(())
+            })?;
             key = self.next(&made)?;
             made.zeroize();
             from = end;

@@ -450,9 +450,9 @@ fn headers_and_parameters_of_the_profile_are_signed_as_they_will_be_sent() {
         places,
         [
             placed(Place::Query, "t"),
-            placed(Place::Query, "s"),
             placed(Place::Header, "x-date"),
             placed(Place::Header, "x-q"),
+            placed(Place::Query, "s"),
             placed(Place::Header, "x-sig"),
         ]
     );

@@ -101,7 +101,7 @@ impl TokenService {
             double: true,
             normalize: true,
             signed_headers: Vec::new(),
-            scope: Scope::new(region.to_owned(), "sts".to_owned()),
+            scope: Scope { region: region.to_owned(), service: "sts".to_owned() },
         };
         Ok(Self { url: format!("{scheme}://{authority}/"), authority, scheme, signature })
     }

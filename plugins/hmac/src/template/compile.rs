@@ -50,18 +50,13 @@ impl Template {
         }
         literal(rest, &mut pieces);
         let mut reads = Reads::default();
-        let mut length = 0;
         for piece in &pieces {
-            match piece {
-                Piece::Text(text) => length += text.expose().len(),
-                Piece::Hole(hole) => {
-                    reads.add(&hole.source.reads());
-                    reads.body |= hole.conditions.contains(&Condition::Body);
-                    length += 64;
-                }
+            if let Piece::Hole(hole) = piece {
+                reads.add(&hole.source.reads());
+                reads.body |= hole.conditions.contains(&Condition::Body);
             }
         }
-        Ok(Self { pieces, reads, length })
+        Ok(Self { pieces, reads })
     }
 
     /// Reads a text that is placed, and so consists of characters.

@@ -3,6 +3,7 @@ use base64::engine::general_purpose::{GeneralPurpose, STANDARD, URL_SAFE, URL_SA
 use countersign::{Error, RequestHead};
 
 use super::Values;
+use super::source::Source;
 use crate::algorithm::Hash;
 use crate::nonce::digits;
 use crate::query;
@@ -113,54 +114,76 @@ impl Filter {
         }
     }
 
-    pub(super) fn apply(&self, text: &[u8], values: &Values<'_>) -> Result<Scratch, Error> {
-        Ok(match self {
-            Self::Hash(hash) => {
-                let mut hashing = hash.begin();
-                hashing.put(text);
-                hashing.into_inner().finish().into_iter().collect()
-            }
-            Self::Hmac => {
-                let mut mac = values.key.begin();
-                mac.put(text);
-                mac.into_inner().finish().into_iter().collect()
-            }
-            Self::Hex { upper } => {
+    /// Writes what it makes of a source.
+    pub(super) fn fill(
+        &self,
+        source: &Source,
+        values: &Values<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Hash(hash) => sink.put(&hash.of(|sink| source.write(values, sink))?),
+            Self::Hmac => sink.put(&values.key.sign(|sink| source.write(values, sink))?),
+            filter => match source.whole(values) {
+                Some(text) => filter.write(text, values, sink)?,
+                None => {
+                    let mut text = Scratch::new();
+                    source.write(values, &mut text)?;
+                    filter.write(&text, values, sink)?;
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// Writes what it makes of a text.
+    pub(super) fn write(&self, text: &[u8], values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), Error> {
+        let put = |sink: &mut dyn Sink| {
+            sink.put(text);
+            Ok(())
+        };
+        match self {
+            Self::Hash(hash) => sink.put(&hash.of(put)?),
+            Self::Hmac => sink.put(&values.key.sign(put)?),
+            Self::Hex { upper: false } => digits(text, sink),
+            Self::Hex { upper: true } => {
                 let mut hex = Scratch::with_capacity(2 * text.len());
                 digits(text, &mut hex);
-                if *upper {
-                    hex.make_ascii_uppercase();
-                }
-                hex
+                hex.make_ascii_uppercase();
+                sink.put(&hex);
             }
-            Self::Base64 => base64(&STANDARD, text),
-            Self::Base64Url { padded: true } => base64(&URL_SAFE, text),
-            Self::Base64Url { padded: false } => base64(&URL_SAFE_NO_PAD, text),
-            Self::Lower => text.iter().map(u8::to_ascii_lowercase).collect(),
-            Self::Upper => text.iter().map(u8::to_ascii_uppercase).collect(),
-            Self::Encode => {
-                let mut encoded = Scratch::new();
-                query::encode(text, &mut encoded);
-                encoded
+            Self::Base64 => base64(&STANDARD, text, sink),
+            Self::Base64Url { padded: true } => base64(&URL_SAFE, text, sink),
+            Self::Base64Url { padded: false } => base64(&URL_SAFE_NO_PAD, text, sink),
+            Self::Lower => {
+                let mut lower = Scratch::from_slice(text);
+                lower.make_ascii_lowercase();
+                sink.put(&lower);
             }
-            Self::Sorted => query::sorted(text),
-            Self::Canonical => query::canonical(text),
-            Self::Concatenated => query::concatenated(text),
-            Self::Field(name) => query::field(text, name)?,
+            Self::Upper => {
+                let mut upper = Scratch::from_slice(text);
+                upper.make_ascii_uppercase();
+                sink.put(&upper);
+            }
+            Self::Encode => query::encode(text, sink),
+            Self::Sorted => sink.put(&query::sorted(text)),
+            Self::Canonical => sink.put(&query::canonical(text)),
+            Self::Concatenated => sink.put(&query::concatenated(text)),
+            Self::Field(name) => sink.put(&query::field(text, name)?),
             Self::Before(mark) => {
                 let end = text.windows(mark.len()).position(|window| window == mark.as_bytes());
-                Scratch::from_slice(text.get(..end.unwrap_or(text.len())).unwrap_or_default().trim_ascii())
+                sink.put(text.get(..end.unwrap_or(text.len())).unwrap_or_default().trim_ascii());
             }
-        })
+        }
+        Ok(())
     }
 }
 
-fn base64(engine: &GeneralPurpose, bytes: &[u8]) -> Scratch {
+fn base64(engine: &GeneralPurpose, bytes: &[u8], sink: &mut dyn Sink) {
     let mut text = Scratch::from_elem(0, bytes.len().div_ceil(3) * 4);
     // There is room for it.
     let length = engine.encode_slice(bytes, &mut text).unwrap_or_default();
-    text.truncate(length);
-    text
+    sink.put(text.get(..length).unwrap_or_default());
 }
 
 impl Condition {

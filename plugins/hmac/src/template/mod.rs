@@ -10,11 +10,11 @@ mod source;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use countersign::{Caller, Error, RequestHead, Secret};
+use countersign::{Caller, Edits, Error, RequestHead, Secret};
 
 use crate::algorithm::Key;
 use crate::nonce::Nonce;
-use crate::sink::{Scratch, Sink};
+use crate::sink::{Scratch, Sink, Wiped};
 use crate::time::Time;
 
 pub(crate) use compile::{Scope, is_name};
@@ -25,8 +25,6 @@ use source::Source;
 pub(crate) struct Template {
     pieces: Vec<Piece>,
     reads: Reads,
-    /// Of what it comes to, roughly.
-    length: usize,
 }
 
 enum Piece {
@@ -65,8 +63,8 @@ pub(crate) struct Values<'v> {
     pub(crate) request: &'v RequestHead<'v>,
     /// The query as it will be sent.
     pub(crate) query: Option<&'v str>,
-    /// Header fields that this profile sets, in place of the request's; names in lower case.
-    pub(crate) headers: &'v [(&'v str, Secret)],
+    /// What this profile places, as far as it is made: its header fields stand for those of the request.
+    pub(crate) placed: &'v Edits,
     pub(crate) caller: &'v Caller,
     pub(crate) time: Time,
     pub(crate) nonce: Nonce,
@@ -89,15 +87,13 @@ impl Template {
         Ok(())
     }
 
-    /// The text as a value to place.
+    /// The text as a value to place, written into `room`.
     ///
     /// # Errors
     /// As [`write`](Self::write); when the request has something that is not UTF-8.
-    pub(crate) fn value(&self, values: &Values<'_>) -> Result<Secret, Error> {
-        let mut text = Vec::with_capacity(self.length);
-        self.write(values, &mut text)?;
-        String::from_utf8(text)
-            .map(Secret::new)
+    pub(crate) fn value<'r>(&self, values: &Values<'_>, room: &'r mut Wiped) -> Result<&'r str, Error> {
+        self.write(values, &mut room.0)?;
+        std::str::from_utf8(&room.0)
             .map_err(|_| Error::unsupported("a header that goes into it is not UTF-8"))
     }
 
@@ -115,31 +111,20 @@ impl Hole {
         if !self.conditions.iter().all(|condition| condition.holds(values.request)) {
             return Ok(());
         }
-        let Some((first, others)) = self.filters.split_first() else {
+        let Some((last, others)) = self.filters.split_last() else {
             return self.source.write(values, sink);
         };
-        let mut text: Scratch = match first {
-            Filter::Hash(hash) => {
-                let mut hashing = hash.begin();
-                self.source.write(values, &mut hashing)?;
-                hashing.into_inner().finish().into_iter().collect()
-            }
-            Filter::Hmac => {
-                let mut mac = values.key.begin();
-                self.source.write(values, &mut mac)?;
-                mac.into_inner().finish().into_iter().collect()
-            }
-            filter => {
-                let mut text = Scratch::new();
-                self.source.write(values, &mut text)?;
-                filter.apply(&text, values)?
-            }
+        let Some((first, others)) = others.split_first() else {
+            return last.fill(&self.source, values, sink);
         };
+        let mut text = Scratch::new();
+        first.fill(&self.source, values, &mut text)?;
         for filter in others {
-            text = filter.apply(&text, values)?;
+            let mut next = Scratch::new();
+            filter.write(&text, values, &mut next)?;
+            text = next;
         }
-        sink.put(&text);
-        Ok(())
+        last.write(&text, values, sink)
     }
 }
 

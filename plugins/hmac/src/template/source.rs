@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use countersign::{Error, Secret};
+use countersign::{Error, Place, Secret};
 
 use super::filter::Kind;
 use super::{Reads, Template, Values};
@@ -110,6 +110,19 @@ impl Source {
         }
     }
 
+    /// The text, where it stands somewhere as a whole.
+    pub(super) fn whole<'v>(&'v self, values: &Values<'v>) -> Option<&'v [u8]> {
+        match self {
+            Self::Text(text) => Some(text.expose().as_bytes()),
+            Self::Method => Some(values.request.method().as_bytes()),
+            Self::Path => Some(values.request.path().as_bytes()),
+            Self::Query => Some(values.query.unwrap_or_default().as_bytes()),
+            Self::Body => values.request.body(),
+            Self::Signature => Some(values.signature),
+            _ => None,
+        }
+    }
+
     pub(super) fn write(&self, values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), Error> {
         let request = values.request;
         match self {
@@ -177,8 +190,9 @@ fn has_form(values: &Values<'_>) -> bool {
 
 /// A field's value: this profile's own, else those of the request, joined as RFC 9110 §5.3 says.
 fn header(name: &str, optional: bool, values: &Values<'_>, sink: &mut dyn Sink) -> Result<(), Error> {
-    if let Some((_, value)) = values.headers.iter().find(|(ours, _)| *ours == name) {
-        sink.put(value.expose().as_bytes());
+    let is_it = |(place, ours, _): &(Place, &str, &str)| *place == Place::Header && *ours == name;
+    if let Some((_, _, value)) = values.placed.iter().find(is_it) {
+        sink.put(value.as_bytes());
         return Ok(());
     }
     let mut found = false;

@@ -50,7 +50,14 @@ impl Body for InBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let this = &mut *self;
-        Poll::Ready(match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+        let mut polled = Pin::new(&mut this.body).poll_frame(cx);
+        if polled.is_pending()
+            && let Some(connection) = &mut this.connection
+            && connection.drive(cx)
+        {
+            polled = Pin::new(&mut this.body).poll_frame(cx);
+        }
+        Poll::Ready(match ready!(polled) {
             Some(Ok(frame)) => {
                 // Of a body of known length nobody asks for more than its last byte.
                 this.give_back_at_end();

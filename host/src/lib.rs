@@ -14,6 +14,7 @@ mod composition;
 pub mod config;
 pub mod conformance;
 pub mod connector;
+mod delivery;
 mod drive;
 mod error;
 mod exchange;

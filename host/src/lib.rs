@@ -8,6 +8,7 @@ mod admin;
 mod bounded_program;
 mod builtin;
 pub mod cache;
+mod certificates;
 pub mod cli;
 mod client;
 mod composition;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use countersign::{Error, HttpHeader, HttpRequest, HttpResponse, Origin, Secret};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use tracing::debug;
 
+use crate::delivery::deliver;
 use crate::transport::{Transports, Trouble, unreachable};
 
 /// Bounds of one exchange.
@@ -84,14 +86,14 @@ impl Exchange {
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| (Error::internal("the profile asks for a method that is none"), None))?;
         let transport = self.transports.of(request.client_certificate.as_ref(), origin);
-        let sent = transport
-            .map_err(|error| (error, None))?
-            .to(origin.is_loopback() || origin.is_link_local())
+        let transport = transport.map_err(|error| (error, None))?;
+        let client = transport.to(origin.is_loopback() || origin.is_link_local());
+        let head = client
             .request(method, &request.url)
             .headers(headers(&request.headers).map_err(|error| (error, None))?)
-            .body(request.body.expose().clone())
-            .send()
-            .await;
+            .build()
+            .map_err(|error| trouble(&error))?;
+        let sent = deliver(client, &head, Bytes::from(request.body.expose().clone())).await;
         let mut response = sent.map_err(|error| trouble(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().iter().map(header).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use countersign::{Error, Manifest, Profile, ProfileType};
 use serde_json::Value;
@@ -22,7 +22,8 @@ pub struct Registry {
 
 #[derive(Debug)]
 struct Entry {
-    manifest: Manifest,
+    /// Made when somebody asks: the schema of a type that nobody uses is not made at all.
+    manifest: OnceLock<Manifest>,
     code: Code,
 }
 
@@ -52,11 +53,11 @@ pub enum Home<'a> {
 impl Registry {
     /// The types that are linked in.
     pub fn built_in() -> Self {
-        let types = ProfileType::all()
-            .into_iter()
-            .map(|built_in| Entry { manifest: built_in.manifest(), code: Code::BuiltIn(built_in) });
-        let types = types.map(|entry| (entry.manifest.name.clone(), entry)).collect();
-        Self { types, plugins: Vec::new() }
+        let types = ProfileType::all().into_iter().map(|built_in| {
+            let entry = Entry { manifest: OnceLock::new(), code: Code::BuiltIn(built_in) };
+            (built_in.name().to_owned(), entry)
+        });
+        Self { types: types.collect(), plugins: Vec::new() }
     }
 
     /// With the types of a plugin. A name that is taken stays what it was; [`load_folder`](crate::plugin::load_folder)
@@ -65,7 +66,8 @@ impl Registry {
     pub fn with_plugin(mut self, plugin: Plugin) -> Self {
         let plugin = Arc::new(plugin);
         for manifest in plugin.manifests() {
-            let entry = Entry { manifest: manifest.clone(), code: Code::Plugin(Arc::clone(&plugin)) };
+            let (known, code) = (OnceLock::from(manifest.clone()), Code::Plugin(Arc::clone(&plugin)));
+            let entry = Entry { manifest: known, code };
             self.types.entry(manifest.name.clone()).or_insert(entry);
         }
         self.plugins.push(plugin);
@@ -84,7 +86,11 @@ impl Registry {
 
     /// What a type says of itself.
     pub fn manifest(&self, name: &str) -> Option<&Manifest> {
-        self.types.get(name).map(|entry| &entry.manifest)
+        let Entry { manifest, code } = self.types.get(name)?;
+        match code {
+            Code::BuiltIn(built_in) => Some(manifest.get_or_init(|| built_in.manifest())),
+            Code::Plugin(_) => manifest.get(),
+        }
     }
 
     /// Where a type comes from.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use countersign::Inputs;
 
@@ -204,6 +204,12 @@ impl Setup {
     /// How many plugin files were refused; they are among the warnings.
     pub const fn refused_plugins(&self) -> usize {
         self.refused_plugins
+    }
+
+    /// The profiles whose certificate has expired at that time, as errors, and those whose certificate soon has, as warnings; as
+    /// far as that is known without a network.
+    pub fn ending(&self, now: SystemTime) -> Findings {
+        crate::certificates::ending(&self.profiles, now)
     }
 
     /// What works and should be looked at.

@@ -9,10 +9,16 @@ use countersign::{ClientCertificate, Error, Origin, Secret};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 
+use crate::delivery::TellsOfConnecting;
+
 /// How long a connection may take to come about, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long nothing may come on an HTTP/2 connection in use before the peer is asked whether it is there, and how long it
+/// may take to say so. Without it, all requests would share the fate of a connection whose peer is gone.
+pub(crate) const PING_AFTER: Duration = Duration::from_secs(20);
+pub(crate) const PONG_WITHIN: Duration = Duration::from_secs(10);
 
 /// What connections need beyond the defaults.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,6 +58,9 @@ impl Transport {
                 .referer(false)
                 .connect_timeout(CONNECT_TIMEOUT)
                 .pool_idle_timeout(IDLE_TIMEOUT)
+                .http2_keep_alive_interval(PING_AFTER)
+                .http2_keep_alive_timeout(PONG_WITHIN)
+                .connector_layer(TellsOfConnecting)
                 .tls_certs_merge(roots.iter().cloned());
             if !proxied {
                 builder = builder.no_proxy();

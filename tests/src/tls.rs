@@ -1,5 +1,7 @@
 //! Throw-away certificates for servers and clients on loopback.
 
+use std::time::{Duration, SystemTime};
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -57,6 +59,13 @@ impl TestCa {
     /// A client certificate with this common name.
     pub fn client(&self, common_name: &str) -> Identity {
         self.issue(client_params(common_name))
+    }
+
+    /// A client certificate with this common name that ends so soon.
+    pub fn client_for(&self, common_name: &str, lifetime: Duration) -> Identity {
+        let mut params = client_params(common_name);
+        params.not_after = (SystemTime::now() + lifetime).into();
+        self.issue(params)
     }
 
     /// A client certificate with this common name that ended in 2021.

@@ -2,12 +2,14 @@
 //! and a renewed certificate comes into service without a failed call.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use countersign::ErrorKind;
 use countersign_host::{AuthorizeLayer, Host};
+use countersign_tests::built;
 use countersign_tests::echo;
 use countersign_tests::fault::{FaultServer, Reply};
 use countersign_tests::folder::{Folder, get, read};
@@ -343,4 +345,40 @@ async fn a_key_of_another_certificate_is_found_at_its_place() {
     let toml = format!("[profiles.bank]\n{}\n", presents("ours"));
     let findings = folder.refusal(&toml).await.to_string();
     assert!(findings.contains("countersign.toml:3:") && findings.contains("another key"), "{findings}");
+}
+
+#[test]
+fn check_finds_a_certificate_that_has_expired_and_warns_of_one_that_soon_has() {
+    let ca = TestCa::new();
+    let folder = Folder::new();
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    put(&folder, "good", &ca.client_for("erp", 30 * DAY));
+    put(&folder, "ending", &ca.client_for("erp", 3 * DAY));
+    put(&folder, "expired", &ca.expired_client("erp"));
+    let profile = |name: &str| format!("[profiles.{name}]\n{}\n", presents(name));
+    let check = || {
+        let mut command = Command::new(built::program());
+        let output = command
+            .arg("check")
+            .current_dir(folder.path())
+            .env_remove("COUNTERSIGN_CONFIG")
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code(), said)
+    };
+    folder.config(&format!("{}{}", profile("good"), profile("ending")));
+    let (status, [said, _]) = check();
+    assert_eq!(status, Some(0), "{said}");
+    assert!(
+        said.starts_with("countersign.toml:5:1: warning: profiles.ending: the certificate expires at "),
+        "{said}"
+    );
+    assert_eq!(said.matches("warning").count(), 1, "{said}");
+
+    folder.config(&format!("{}{}", profile("good"), profile("expired")));
+    let (status, [_, said]) = check();
+    assert_eq!(status, Some(1), "{said}");
+    let finding = "countersign.toml:5:1: profiles.expired: the certificate expired at 2021-01-01";
+    assert!(said.starts_with(finding) && said.contains("put a renewed one in its place"), "{said}");
 }

@@ -132,7 +132,7 @@ impl Snapshot {
             .try_reserve(self.headers.len())
             .map_err(|_| Error::unsupported("the request has too many headers"))?;
         for (name, value) in &self.headers {
-            headers.insert(name, value.clone());
+            headers.insert(name.clone(), value.clone());
         }
         Ok(())
     }

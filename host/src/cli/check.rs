@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::Failure;
 use super::output::{Paint, print};
@@ -7,7 +8,11 @@ use crate::Setup;
 /// Checks all that can be known without a network.
 pub(super) fn run(config: &Path) -> Result<(), Failure> {
     let setup = Setup::read(config)?;
-    for warning in setup.warnings().iter() {
+    let ending = setup.ending(SystemTime::now());
+    if ending.has_errors() {
+        return Err(ending.into());
+    }
+    for warning in setup.warnings().iter().chain(ending.iter()) {
         print(format_args!("{warning}\n"))?;
     }
     if setup.refused_plugins() > 0 {

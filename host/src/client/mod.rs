@@ -21,6 +21,7 @@ use crate::Error;
 use crate::connector::{
     Authorization, BodyBytes, Connector, MOST_BODY, PresentsClientCertificate, Verdict, challenge,
 };
+use crate::delivery::deliver;
 use crate::explain::{Attempt, Head, Record, Stopwatch};
 use crate::transport::{Trouble, unreachable};
 
@@ -152,10 +153,10 @@ async fn transmit(connector: &Connector, head: Parts, body: Bytes) -> Result<Ans
     let record = Record::of(&head);
     let certificate = head.extensions.get::<ClientCertificate>().cloned();
     let transport = connector.transport(certificate.as_ref()).map_err(|error| connector.error(error))?;
-    let request = reqwest::Request::try_from(Request::from_parts(head, body))
+    let request = reqwest::Request::try_from(Request::from_parts(head, reqwest::Body::default()))
         .map_err(|_| connector.error(countersign::Error::config("the request is not valid")))?;
     let stopwatch = Stopwatch::start();
-    let answer = transport.to(origin.is_loopback()).execute(request).await.map_err(|error| {
+    let answer = deliver(transport.to(origin.is_loopback()), &request, body).await.map_err(|error| {
         let cause = unreachable(&origin, &error);
         if let Some(record) = &record {
             record.answered(stopwatch.took(), Err((cause.clone(), Some(Trouble::of(&error)))));

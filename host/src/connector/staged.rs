@@ -61,7 +61,7 @@ impl Staged {
 
     fn place_header(&mut self, name: &HeaderName, value: &HeaderValue, turn: usize) -> Result<(), Error> {
         self.take(Place::Header, name.as_str(), turn)?;
-        self.headers.try_insert(name, value.clone()).map_err(|_| unfit("headers"))?;
+        self.headers.try_insert(name.clone(), value.clone()).map_err(|_| unfit("headers"))?;
         Ok(())
     }
 

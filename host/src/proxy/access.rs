@@ -1,7 +1,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -122,12 +122,18 @@ impl Token {
         aws_lc_rs::rand::fill(&mut random)
             .map_err(|_| io::Error::other("the system gives no random bytes"))?;
         let text = Secret::new(URL_SAFE_NO_PAD.encode(random));
-        // Never over a file that appeared meanwhile, and with nobody else's eyes on it from the beginning.
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         let line = Secret::new(format!("{}\n", text.expose()));
-        // In one go: who reads meanwhile sees all or nothing. And no half of a token is left for the next start.
-        let written = file.write_all(line.expose().as_bytes()).and_then(|()| file.sync_all());
-        written.inspect_err(|_| drop(fs::remove_file(path)))?;
+        // Written beside, so that whoever reads meanwhile sees all or nothing, and that no half of a token is left for the next
+        // start, whenever this one is ended. What an ended one left is of no use to anybody.
+        let half = half_of(path);
+        let written = fs::remove_file(&half)
+            .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+            // With nobody else's eyes on it from the beginning.
+            .and_then(|()| fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half))
+            .and_then(|mut file| file.write_all(line.expose().as_bytes()).and_then(|()| file.sync_all()))
+            .and_then(|()| into_place(&half, path));
+        let _ = fs::remove_file(&half);
+        written?;
         Ok(Self(Secret::new(text.expose().as_bytes().to_vec())))
     }
 
@@ -136,6 +142,21 @@ impl Token {
         let Some((scheme, shown)) = value.split_at_checked("Bearer ".len()) else { return false };
         scheme.eq_ignore_ascii_case(b"Bearer ")
             && aws_lc_rs::constant_time::verify_slices_are_equal(shown.trim_ascii(), self.0.expose()).is_ok()
+    }
+}
+
+/// Where a token is written until it is whole.
+fn half_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    path.with_file_name(name)
+}
+
+/// Never over a file that appeared meanwhile, where the file system can tell.
+fn into_place(half: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(half, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => fs::rename(half, path),
+        outcome => outcome,
     }
 }
 
@@ -154,6 +175,28 @@ mod tests {
         let read = Token::open(&path).unwrap();
         assert_eq!(made.0.expose(), read.0.expose());
         assert_eq!(made.0.expose().len(), 43);
+    }
+
+    #[test]
+    fn a_half_that_an_ended_start_left_is_no_hindrance_and_does_not_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        fs::write(folder.path().join("token.new"), "half of a tok").unwrap();
+        let made = Token::open(&path).unwrap();
+        assert_eq!(made.0.expose().len(), 43);
+        assert_eq!(Token::open(&path).unwrap().0.expose(), made.0.expose());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_token_that_somebody_else_made_meanwhile_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        fs::write(&path, "another's").unwrap();
+        assert_eq!(Token::make(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "another's");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Secrets {
             let values: Vec<_> = values.filter_map(|value| self.concealed(&name, value)).collect();
             headers.remove(&name);
             for value in values {
-                headers.append(&name, value);
+                headers.append(name.clone(), value);
             }
         }
     }

@@ -2,9 +2,10 @@
 
 mod alternatives;
 mod keys;
+mod plain;
 mod words;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::paths::{Location, LocationSegment};
@@ -18,7 +19,10 @@ use super::{name, profile};
 pub(crate) struct Check {
     type_name: Arc<str>,
     schema: Json,
-    validator: Validator,
+    /// Whether [`plain`] understands the schema.
+    is_plain: bool,
+    /// Of a plain schema made only when something may be wrong.
+    validator: OnceLock<Result<Validator, String>>,
 }
 
 /// One thing that the schema refuses.
@@ -38,15 +42,28 @@ impl Check {
     /// # Errors
     /// It is no JSON Schema, or refers to something outside of it.
     pub(crate) fn new(type_name: &str, schema: &Json) -> Result<Self, String> {
-        // The plain regular expressions: those that look around can take forever.
-        let validator = jsonschema::draft202012::options()
-            .with_pattern_options(PatternOptions::regex())
-            .offline()
-            .build(schema)
-            .map_err(|error| {
-                format!("the schema of the type {type_name} is broken at `{}`", error.instance_path())
-            })?;
-        Ok(Self { type_name: type_name.into(), schema: schema.clone(), validator })
+        let is_plain = plain::understands(schema);
+        let check = Self {
+            type_name: type_name.into(),
+            schema: schema.clone(),
+            is_plain,
+            validator: OnceLock::new(),
+        };
+        if !is_plain {
+            check.validator().map_err(str::to_owned)?;
+        }
+        Ok(check)
+    }
+
+    fn validator(&self) -> Result<&Validator, &str> {
+        let make = || {
+            // The plain regular expressions: those that look around can take forever.
+            let options = jsonschema::draft202012::options().with_pattern_options(PatternOptions::regex());
+            options.offline().build(&self.schema).map_err(|error| {
+                format!("the schema of the type {} is broken at `{}`", self.type_name, error.instance_path())
+            })
+        };
+        self.validator.get_or_init(make).as_ref().map_err(String::as_str)
     }
 
     pub(crate) fn type_name(&self) -> Arc<str> {
@@ -55,10 +72,18 @@ impl Check {
 
     /// Everything that the schema refuses, but for what is said of the values at `unresolved`, which are not known.
     pub(crate) fn problems(&self, settings: &Json, unresolved: &[String]) -> Vec<Problem> {
-        if self.validator.is_valid(settings) {
+        if self.is_plain && plain::answer(&self.schema, settings) == plain::Answer::Yes {
             return Vec::new();
         }
-        let errors: Vec<ValidationError<'_>> = self.validator.iter_errors(settings).collect();
+        let validator = match self.validator() {
+            Ok(validator) if validator.is_valid(settings) => return Vec::new(),
+            Ok(validator) => validator,
+            Err(broken) => {
+                let help = Some("tell the author of the type".to_owned());
+                return vec![Problem { path: String::new(), key: None, message: broken.to_owned(), help }];
+            }
+        };
+        let errors: Vec<ValidationError<'_>> = validator.iter_errors(settings).collect();
         let mut problems = Vec::new();
         for error in &errors {
             self.explain(error, errors.len() > 1, &mut problems);

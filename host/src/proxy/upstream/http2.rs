@@ -1,5 +1,4 @@
 use std::future::Future;
-use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -11,11 +10,7 @@ use tokio::task::spawn_local;
 use super::OutBody;
 use super::io::{Io, Stream};
 use super::unanswered::Unanswered;
-
-/// How long nothing may come on a connection in use before the peer is asked whether it is there, and how long it may
-/// take to say so. Without it, all requests would share the fate of a connection whose peer is gone.
-const PING_AFTER: Duration = Duration::from_secs(20);
-const PONG_WITHIN: Duration = Duration::from_secs(10);
+use crate::transport::{PING_AFTER, PONG_WITHIN};
 
 /// How much of one answer, and of all on a connection, may wait here for clients that read slowly, in bytes. When the
 /// connection's is used up, nobody's answer goes on: so it is that of very many answers.

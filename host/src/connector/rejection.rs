@@ -136,6 +136,7 @@ mod tests {
             assert_eq!(rule.matches(StatusCode::OK, &none, body.as_bytes()), rejected, "{body}");
         }
         assert!(rule.matches(StatusCode::UNAUTHORIZED, &none, b""));
+        assert!(rule.reads_bodies() && !Rejection::default().reads_bodies());
     }
 
     #[test]

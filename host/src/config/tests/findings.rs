@@ -67,6 +67,36 @@ fn profiles_have_names_and_types() {
 }
 
 #[test]
+fn further_signs_of_a_rejection_are_checked() {
+    let sign = "{ status = [200] }, ";
+    let text = format!(
+        "{PROFILE}[connectors.a]\nbase_url = 'https://x.example'\nprofile = 'p'\n[connectors.a.rejection]\nalso = [\n\
+         {{ body_contains = 'expired' }},\n{{ status = [200], replay = 'always' }},\n{{ status = [99] }},\n{{ status = [] }},\n\
+         {{ status = [200], body_contains = '', header = {{ 'a b' = 'x' }} }},\n3,\n]\n\
+         [connectors.b]\nbase_url = 'https://x.example'\nprofile = 'p'\nrejection = {{ also = [{}] }}\n\
+         [connectors.c]\nbase_url = 'https://x.example'\nprofile = 'p'\nrejection = {{ also = [{}] }}\n",
+        sign.repeat(16),
+        sign.repeat(17),
+    );
+    assert_findings(
+        &text,
+        &[
+            "countersign.toml:9:1: connectors.a.rejection.also[0]: lacks `status`",
+            "  help: write `status = [200]`",
+            "countersign.toml:10:19: connectors.a.rejection.also[1].replay: is not known here",
+            "  help: known here: `status`, `header`, `body_contains`",
+            "countersign.toml:11:13: connectors.a.rejection.also[2].status[0]: is not a status from 200 to 599",
+            "countersign.toml:12:12: connectors.a.rejection.also[3].status: names no status, so nothing would ever be a rejection",
+            "  help: write `[401]`",
+            "countersign.toml:13:35: connectors.a.rejection.also[4].body_contains: must have 1 to 256 characters",
+            "countersign.toml:13:58: connectors.a.rejection.also[4].header.a b: is not a header's name",
+            "countersign.toml:14:1: connectors.a.rejection.also[5]: expected table, found integer",
+            "countersign.toml:23:22: connectors.c.rejection.also: holds more than 16 tables",
+        ],
+    );
+}
+
+#[test]
 fn connectors_are_checked() {
     let text = format!(
         "{PROFILE}[connectors.a]\n[connectors.b]\nbase_url = 'http://x.example'\nprofile = 'q'\nprofiles = ['p']\n\

@@ -32,7 +32,7 @@ key = { path = "x" }
 [connectors.c]
 base_url = "https://c.example"
 profiles = ["a", "b"]
-rejection = { status = [401, 403], header = { x = "y" }, replay = "never" }
+rejection = { status = [401, 403], header = { x = "y" }, replay = "never", also = [{ status = [200], body_contains = "old" }] }
 caller = { user = { header = "X-User" }, channel = { value = "erp" } }
 listen = "unix:c.sock"
 hosts = ["c.local"]
@@ -57,6 +57,12 @@ fn a_good_configuration_is_valid() {
     assert!(errors.is_empty(), "{errors:#?}");
 }
 
+/// One more than there may be.
+const MANY_SIGNS: &str = "{ status = [200] }, { status = [200] }, { status = [200] }, { status = [200] }, { status = [200] }, \
+                          { status = [200] }, { status = [200] }, { status = [200] }, { status = [200] }, { status = [200] }, \
+                          { status = [200] }, { status = [200] }, { status = [200] }, { status = [200] }, { status = [200] }, \
+                          { status = [200] }, { status = [200] }";
+
 #[test]
 fn what_the_host_refuses_is_invalid() {
     let validator = validator();
@@ -72,6 +78,9 @@ fn what_the_host_refuses_is_invalid() {
         ("base_url", "url"),
         ("401, 403", "99"),
         ("never", "sometimes"),
+        ("{ status = [200], body_contains = \"old\" }", "{ body_contains = \"old\" }"),
+        ("body_contains = \"old\"", "replay = \"never\""),
+        ("{ status = [200], body_contains = \"old\" }", MANY_SIGNS),
         ("sha256 = \"0", "sha256 = \"g"),
         ("[http]", "[htp]"),
         ("[serve]", "[server]"),

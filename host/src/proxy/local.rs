@@ -97,19 +97,13 @@ impl Local {
         }
     }
 
-    /// Drops connections that were closed, or that nobody used for a while; whether some are kept.
-    pub(crate) fn sweep(&self, now: Instant) -> bool {
-        let mut kept = false;
-        for upstream in self.upstreams.iter().filter_map(OnceCell::get) {
-            upstream.sweep(now);
-            kept |= upstream.idle() > 0;
-        }
+    /// Drops connections that nobody used for a while.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.upstreams.iter().filter_map(OnceCell::get).for_each(|upstream| upstream.sweep(now));
         self.identities.borrow_mut().retain(|_, upstream| {
             upstream.sweep(now);
-            kept |= upstream.idle() > 0;
             Rc::strong_count(upstream) > 1 || upstream.idle() > 0
         });
-        kept
     }
 }
 

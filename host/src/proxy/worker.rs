@@ -253,10 +253,11 @@ impl Worker {
         });
     }
 
-    /// Looks for connections that were slow, idle for too long or closed by upstreams; not at all while there are none.
+    /// Looks for connections that were slow or idle for too long; not at all while there are none.
     async fn sweep(self: Rc<Self>) {
         loop {
-            if self.clients.borrow().is_empty() && !self.local().sweep(Instant::now()) {
+            if self.clients.borrow().is_empty() {
+                self.local().sweep(Instant::now());
                 self.changed.notified().await;
             }
             tokio::time::sleep(SWEEP).await;

@@ -1,14 +1,9 @@
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::{Context, Waker};
-
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::task::spawn_local;
+use tokio::task::{AbortHandle, spawn_local};
 
-use super::driver::Driver;
 use super::io::{Heard, Io, Stream};
 use super::unanswered::Unanswered;
 use super::{OutBody, head};
@@ -18,7 +13,8 @@ use super::{OutBody, head};
 pub(super) struct Http1 {
     requests: SendRequest<OutBody>,
     heard: Heard,
-    driver: Driver,
+    /// Ends the connection where hyper would go on: with a request that was answered before its end.
+    driver: Option<AbortHandle>,
 }
 
 impl Http1 {
@@ -27,9 +23,11 @@ impl Http1 {
         let io = Io::patient(stream);
         let heard = io.heard();
         let (requests, connection) = http1::handshake(TokioIo::new(io)).await?;
-        let mut this = Self { requests, heard, driver: Driver::of(connection) };
-        this.look();
-        Ok(this)
+        let driver = spawn_local(async move {
+            // What went wrong is told to the one whose request it was.
+            let _ = connection.await;
+        });
+        Ok(Self { requests, heard, driver: Some(driver.abort_handle()) })
     }
 
     /// As [`start`](Self::start), and the connection can become another protocol's. It lives on after this is dropped,
@@ -42,22 +40,12 @@ impl Http1 {
         spawn_local(async move {
             let _ = connection.await;
         });
-        Ok(Self { requests, heard, driver: Driver::Over })
+        Ok(Self { requests, heard, driver: None })
     }
 
-    /// Whether the connection is open and has nothing to do, as far as was seen when it was last looked at.
+    /// Whether the connection is open and has nothing to do.
     pub(super) fn is_ready(&self) -> bool {
         self.requests.is_ready()
-    }
-
-    /// Sees whether the peer closed the connection meanwhile.
-    pub(super) fn look(&mut self) {
-        self.driver.poll(&mut Context::from_waker(Waker::noop()));
-    }
-
-    /// Moves the bytes of an answer's body that are there, for the one who reads it; `false` when somebody else does that.
-    pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> bool {
-        self.driver.poll(cx)
     }
 
     /// Takes a request, sends it and waits for its answer's head.
@@ -67,25 +55,17 @@ impl Http1 {
     ) -> Result<Response<Incoming>, Unanswered> {
         head::for_http1(request);
         self.heard.forget();
-        if !request.body().is_in_memory() {
-            self.driver.leave();
-        }
-        let mut answer = pin!(self.requests.try_send_request(std::mem::take(request)));
-        let driver = &mut self.driver;
-        let answer = poll_fn(|cx| {
-            driver.poll(cx);
-            answer.as_mut().poll(cx)
-        });
-        answer.await.map_err(|failed| Unanswered::of(failed, self.heard.anything()))
+        let answer = self.requests.try_send_request(std::mem::take(request)).await;
+        answer.map_err(|failed| Unanswered::of(failed, self.heard.anything()))
     }
 }
 
 impl Drop for Http1 {
     fn drop(&mut self) {
-        match self.is_ready() {
-            true => self.driver.take_leave(),
-            // In the midst of an exchange hyper would go on, with a request that was answered before its end.
-            false => self.driver.abort(),
+        if let Some(driver) = &self.driver
+            && !self.is_ready()
+        {
+            driver.abort();
         }
     }
 }

@@ -35,8 +35,7 @@ impl Idle {
 
     /// Drops those that were closed, and those unused for longer than `timeout` at `now`.
     pub(super) fn sweep(&self, now: Instant, timeout: Duration) {
-        self.0.borrow_mut().retain_mut(|(connection, since)| {
-            connection.look();
+        self.0.borrow_mut().retain(|(connection, since)| {
             connection.is_ready() && now.saturating_duration_since(*since) <= timeout
         });
     }

@@ -18,14 +18,12 @@ pub(crate) struct InBody {
     body: Incoming,
     upstream: Rc<Upstream>,
     connection: Option<Http1>,
-    /// Why it broke off; told when it is asked for once more.
-    broken: Option<UpstreamError>,
 }
 
 impl InBody {
     /// Of an answer that came on `connection`; none where the connection is shared, or used once.
     pub(super) fn new(body: Incoming, upstream: Rc<Upstream>, connection: Option<Http1>) -> Self {
-        let mut this = Self { body, upstream, connection, broken: None };
+        let mut this = Self { body, upstream, connection };
         this.give_back_at_end();
         this
     }
@@ -52,17 +50,7 @@ impl Body for InBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let this = &mut *self;
-        if let Some(error) = this.broken.take() {
-            return Poll::Ready(Some(Err(error)));
-        }
-        let mut polled = Pin::new(&mut this.body).poll_frame(cx);
-        if polled.is_pending()
-            && let Some(connection) = &mut this.connection
-            && connection.drive(cx)
-        {
-            polled = Pin::new(&mut this.body).poll_frame(cx);
-        }
-        Poll::Ready(match ready!(polled) {
+        Poll::Ready(match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
             Some(Ok(frame)) => {
                 // Of a body of known length nobody asks for more than its last byte.
                 this.give_back_at_end();
@@ -70,10 +58,7 @@ impl Body for InBody {
             }
             Some(Err(error)) => {
                 this.connection = None;
-                this.broken = Some(UpstreamError::reading(this.upstream.origin(), &error));
-                // What came before goes out first: of an answer that fails at once, its client would not see the head.
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+                Some(Err(UpstreamError::reading(this.upstream.origin(), &error)))
             }
             None => {
                 this.give_back();

@@ -4,7 +4,6 @@
 //! credential it carries, how long an answer may take, and whether it is sent again after a rejection.
 
 mod connect;
-mod driver;
 mod error;
 mod head;
 mod http1;

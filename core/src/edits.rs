@@ -15,7 +15,7 @@ use crate::{Place, Secret};
 /// ```
 #[derive(Default)]
 pub struct Edits {
-    /// Names and values, one behind the other: a request that is signed is no place for an allocation each.
+    /// Names and values, one behind the other: to allocate each of them takes longer than to sign half a page.
     text: Secret<String>,
     edits: SmallVec<[Edit; 4]>,
 }
@@ -27,8 +27,8 @@ struct Edit {
     value_end: usize,
 }
 
-/// Bytes of a name and its value, mostly.
-const USUAL: usize = 160;
+/// Bytes of the names and values of a request, mostly.
+const USUAL: usize = 512;
 
 impl Edits {
     /// Nothing to add.
@@ -38,10 +38,7 @@ impl Edits {
 
     /// Nothing to add yet, with room for some.
     pub fn with_capacity(edits: usize) -> Self {
-        Self {
-            text: Secret::new(String::with_capacity(USUAL.saturating_mul(edits))),
-            edits: SmallVec::with_capacity(edits),
-        }
+        Self { text: Secret::default(), edits: SmallVec::with_capacity(edits) }
     }
 
     /// Adds a header, in place of one of that name.

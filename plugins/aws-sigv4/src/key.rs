@@ -92,7 +92,7 @@ impl SigningKey {
     }
 
     /// Signs the string to sign, of which `hashed` is the hash of the canonical request in hexadecimal.
-    pub(crate) fn sign(&self, time: &str, hashed: &[u8; 64]) -> [u8; 32] {
+    pub(crate) fn sign(&self, time: &str, hashed: &[u8]) -> [u8; 32] {
         // Nothing of it is secret.
         let mut text = Vec::with_capacity(128 + self.scope.len());
         for piece in [b"AWS4-HMAC-SHA256\n", time.as_bytes(), b"\n", self.scope.as_bytes(), b"\n", hashed] {

@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use countersign::{Edits, Error, Place, Places, RequestHead};
+use countersign::{Edits, Error, Place, Places, RequestHead, hex};
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 
@@ -92,8 +92,8 @@ impl Signature {
         let digest;
         let payload = if self.signs_payload() {
             let body = request.body().ok_or_else(|| Error::internal("the body to sign is not there"))?;
-            digest = hex(&Sha256::digest(body).into());
-            text(&digest)?
+            digest = hex::<32>(&Sha256::digest(body).into());
+            text(digest.as_flattened())?
         } else {
             UNSIGNED
         };
@@ -129,7 +129,7 @@ impl Signature {
         let fields = Fields::of(request, &added, |name| self.is_signed(name));
         let canonical = Canonical::of(request, self.path_form(), &[], &fields, payload.as_bytes());
         let signature = signature(key, time, &canonical);
-        let value = [&key.authorization, canonical.names()?, ", Signature=", text(&signature)?];
+        let value = [&key.authorization, canonical.names()?, ", Signature=", text(signature.as_flattened())?];
         let mut edits = Edits::with_capacity(added.len() + 1);
         added.iter().for_each(|(name, value)| edits.add(Place::Header, name, &[value]));
         edits.add(Place::Header, "authorization", &value);
@@ -162,7 +162,7 @@ impl Signature {
         let signature = signature(key, time, &canonical);
         let mut edits = Edits::with_capacity(added.len() + 1);
         added.iter().for_each(|(name, value)| edits.add(Place::Query, name, &[value]));
-        edits.add(Place::Query, "X-Amz-Signature", &[text(&signature)?]);
+        edits.add(Place::Query, "X-Amz-Signature", &[text(signature.as_flattened())?]);
         Ok(edits)
     }
 
@@ -178,18 +178,8 @@ impl Signature {
 }
 
 /// The signature of the string to sign, in hexadecimal.
-fn signature(key: &SigningKey, time: &str, canonical: &Canonical) -> [u8; 64] {
-    hex(&key.sign(time, &hex(&canonical.hash())))
-}
-
-fn hex(bytes: &[u8; 32]) -> [u8; 64] {
-    // Without a table and a branch, the compiler does many at a time.
-    let digit = |value: u8| value + b'0' + if value > 9 { b'a' - b'9' - 1 } else { 0 };
-    let mut text = [0; 64];
-    for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
-        *pair = [digit(byte >> 4), digit(byte & 15)];
-    }
-    text
+fn signature(key: &SigningKey, time: &str, canonical: &Canonical) -> [[u8; 2]; 32] {
+    hex(&key.sign(time, hex(&canonical.hash()).as_flattened()))
 }
 
 /// What only a header's name can fail to be.

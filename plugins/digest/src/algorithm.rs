@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use countersign::hex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use zeroize::Zeroize;
@@ -80,25 +81,24 @@ impl JsonSchema for Hash {
 
 /// Bytes as hexadecimal digits in lower case; wiped, for a hash of a password is as good as one.
 pub(crate) struct Hex {
-    digits: [u8; 64],
+    digits: [[u8; 2]; 32],
     len: usize,
 }
 
 impl Hex {
     /// Of at most 32 bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        const DIGITS: [u8; 16] = *b"0123456789abcdef";
-        let mut hex = Self { digits: [0; 64], len: 2 * bytes.len().min(32) };
-        for (pair, byte) in hex.digits.chunks_exact_mut(2).zip(bytes) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
+        let mut padded = [0; 32];
+        let len = bytes.len().min(padded.len());
+        padded[..len].copy_from_slice(&bytes[..len]);
+        let hex = Self { digits: hex(&padded), len: 2 * len };
+        padded.zeroize();
         hex
     }
 
     /// The digits.
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.digits[..self.len]
+        &self.digits.as_flattened()[..self.len]
     }
 
     /// The digits.
@@ -109,7 +109,7 @@ impl Hex {
 
 impl Drop for Hex {
     fn drop(&mut self) {
-        self.digits.zeroize();
+        self.digits.as_flattened_mut().zeroize();
     }
 }
 

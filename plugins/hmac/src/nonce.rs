@@ -1,5 +1,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use countersign::hex;
 
 use crate::sink::Sink;
 
@@ -47,7 +48,7 @@ impl Nonce {
                     if matches!(index, 4 | 6 | 8 | 10) {
                         sink.put(b"-");
                     }
-                    sink.put(&hex(*byte));
+                    sink.put(&hex(&[*byte])[0]);
                 }
             }
         }
@@ -56,19 +57,14 @@ impl Nonce {
 
 /// Bytes as lower-case digits; in pieces, for each of them costs.
 pub(crate) fn digits(bytes: &[u8], sink: &mut (impl Sink + ?Sized)) {
-    for piece in bytes.chunks(32) {
-        let mut text = [0; 64];
-        text.as_chunks_mut().0.iter_mut().zip(piece).for_each(|(pair, byte)| *pair = hex(*byte));
-        sink.put(text.get(..2 * piece.len()).unwrap_or_default());
+    let (pieces, rest) = bytes.as_chunks::<32>();
+    pieces.iter().for_each(|piece| sink.put(hex(piece).as_flattened()));
+    if rest.is_empty() {
+        return;
     }
-}
-
-/// A byte as two lower-case digits. Without a table and a branch, the compiler does many at a time.
-const fn hex(byte: u8) -> [u8; 2] {
-    const fn digit(value: u8) -> u8 {
-        value + b'0' + if value > 9 { b'a' - b'9' - 1 } else { 0 }
-    }
-    [digit(byte >> 4), digit(byte & 15)]
+    let mut padded = [0; 32];
+    padded.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+    sink.put(hex(&padded).as_flattened().get(..2 * rest.len()).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use countersign::{Edits, Error, Place, Places, RequestHead, Secret, SignContext};
+use countersign::{Edits, Error, Place, Places, RequestHead, Secret, SignContext, hex};
 
 use crate::base_string::base_string;
 use crate::encode::encode;
@@ -71,7 +71,8 @@ impl Signature {
         }
         let seconds = cx.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         // As long as the library of many servers (oauthlib) wants it at most to be: 30 characters.
-        let nonce = hex(&cx.random()?);
+        let nonce = hex(&cx.random::<12>()?);
+        let nonce = String::from_utf8_lossy(nonce.as_flattened());
         self.signed(request, &seconds.to_string(), &nonce)
     }
 
@@ -171,10 +172,4 @@ impl Signature {
                 .parse::<countersign::Origin>()
                 .is_ok_and(|origin| origin.is_https() || origin.is_loopback())
     }
-}
-
-fn hex(bytes: &[u8; 12]) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
 }

@@ -153,6 +153,25 @@ fn a_nonce_that_the_issuer_demands_is_sent_with_one_more_request_and_from_then_o
 }
 
 #[test]
+fn only_a_refusal_for_the_nonce_alone_costs_one_more_request() {
+    let refusal =
+        |status, error: &str| Answer::json(status, json!({ "error": error })).header("DPoP-Nonce", "n");
+    let too_long = demand(&"n".repeat(4097));
+    for answer in [
+        refusal(500, "use_dpop_nonce"),
+        refusal(400, "invalid_grant"),
+        refusal(401, "invalid_client"),
+        too_long,
+    ] {
+        let (outcome, proofs) = acquire(&*with_dpop(), [answer, bound(json!({}))]);
+        assert!(outcome.is_err() && proofs.len() == 1, "{} requests", proofs.len());
+    }
+    let longest = "n".repeat(4096);
+    let (outcome, proofs) = acquire(&*with_dpop(), [demand(&longest), bound(json!({}))]);
+    assert!(outcome.is_ok() && proofs[1].claims["nonce"] == longest);
+}
+
+#[test]
 fn a_nonce_of_one_issuer_is_not_told_to_another() {
     let metadata =
         |url: &str| Answer::json(200, json!({ "issuer": "https://login.example", "token_endpoint": url }));

@@ -39,6 +39,8 @@ fn the_certificate_is_presented_until_it_ends_and_nothing_is_placed() {
     let presented = credential.client_certificate().unwrap();
     assert_eq!(presented.chain_pem.trim(), CERTIFICATE.trim());
     assert!(presented.key_pem.expose().starts_with("-----BEGIN PRIVATE KEY-----\n"));
+    let places = profile::<ClientCertificate>(separate()).unwrap().places().unwrap();
+    assert!(places.presents_certificate() && places.iter().next().is_none(), "`check` knows of it");
 }
 
 #[test]

@@ -119,6 +119,15 @@ fn a_token_of_another_certificate_is_refused_and_an_unbound_one_when_told_so() {
 }
 
 #[test]
+fn it_is_declared_where_the_api_is_shown_it() {
+    for (bound, declared) in [(json!(null), true), (json!(true), true), (json!(false), false)] {
+        let places = mutual(json!({ "certificate_bound": bound })).places().unwrap();
+        assert_eq!(places.presents_certificate(), declared, "{bound}");
+    }
+    assert!(!made(json!({})).places().unwrap().presents_certificate());
+}
+
+#[test]
 fn the_credential_ends_with_the_certificate() {
     let life = json!({ "expires_in": 3600 });
     let hour = Duration::from_secs(3600);

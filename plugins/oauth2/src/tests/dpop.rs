@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, UNIX_EPOCH};
 
-use countersign::{Credential, ErrorKind, HeaderView, RequestHead};
+use countersign::{Credential, ErrorKind, HeaderView, Place, RequestHead};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 
@@ -195,6 +195,16 @@ fn what_the_api_said_last_is_in_the_proof() {
     let request = RequestHead::new("GET", "https", "api.example", "/").with_learned(&learned);
     let signed = ScriptedHost::new().sign(&*profile, credential.unwrap(), &request).unwrap();
     assert_eq!(verified(&signed[0].2).claims["nonce"], "the-apis");
+}
+
+#[test]
+fn the_proofs_header_is_declared() {
+    let declared = |profile: &dyn Profile| {
+        let places = profile.places().unwrap();
+        (places.contains(Place::Header, "DPoP"), places.signs())
+    };
+    assert_eq!(declared(&*with_dpop()), (true, true));
+    assert_eq!(declared(&*made(json!({}))), (false, false));
 }
 
 #[test]

@@ -33,10 +33,10 @@ fn about(serve: &Serve, what: &str) -> PathBuf {
     format!("/proc/{}/{what}", serve.pid().as_raw_nonzero()).into()
 }
 
-/// The largest number of its descriptors.
-fn largest_descriptor(serve: &Serve) -> u64 {
+/// The numbers of its descriptors.
+fn descriptors(serve: &Serve) -> Vec<u64> {
     let numbers = std::fs::read_dir(about(serve, "fd")).unwrap();
-    numbers.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).max().unwrap()
+    numbers.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect()
 }
 
 /// How long all of its threads were on a processor so far.
@@ -60,9 +60,12 @@ fn out_of_descriptors_it_says_so_once_does_not_spin_and_goes_on_when_there_are_s
 
     let maximum = getrlimit(Resource::Nofile).maximum;
     let limit = |current| prlimit(Some(serve.pid()), Resource::Nofile, Rlimit { current, maximum }).unwrap();
-    limit(Some(largest_descriptor(&serve) + 1));
+    let used = descriptors(&serve);
+    let most = used.iter().max().unwrap() + 1;
+    limit(Some(most));
     // All of them are connected, as the kernel does that; those for whom there is no descriptor wait.
-    let mut crowd: Vec<_> = (0..8).map(|_| Client::connect(serve.address())).collect();
+    let left = most - used.len() as u64;
+    let mut crowd: Vec<_> = (0..left + 8).map(|_| Client::connect(serve.address())).collect();
     let said = serve.wait_to_hear("no connection can be accepted");
     assert!(said.contains("Too many open files"), "{said}");
 

@@ -4,9 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign::Error;
 
+use crate::follow::Follow;
+
 /// How often a nonce was used (`nc`, RFC 7616 §3.4): no two requests get the same number, on whatever threads.
 #[derive(Debug, Default)]
-pub(crate) struct Count(AtomicU32);
+pub(crate) struct Count {
+    used: AtomicU32,
+    pub(crate) follow: Follow,
+}
 
 impl Count {
     /// The next number; the first is 1.
@@ -15,7 +20,8 @@ impl Count {
     /// [`Unavailable`](countersign::ErrorKind::Unavailable) when the numbers are used up: a count that begins anew would be
     /// a replay.
     pub(crate) fn next(&self) -> Result<u32, Error> {
-        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_add(1));
+        let before =
+            self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_add(1));
         // Below the largest number, for it was added to.
         before.map(|before| before.wrapping_add(1)).map_err(|_| {
             Error::unavailable(
@@ -26,7 +32,7 @@ impl Count {
 
     #[cfg(test)]
     pub(crate) fn exhausted() -> Self {
-        Self(AtomicU32::new(u32::MAX - 1))
+        Self { used: AtomicU32::new(u32::MAX - 1), follow: Follow::default() }
     }
 }
 
@@ -35,8 +41,15 @@ impl Count {
 pub(crate) struct Counts(Mutex<VecDeque<(String, Arc<Count>)>>);
 
 impl Counts {
+    /// The count of a nonce that a challenge brought just now.
+    pub(crate) fn begun(&self, nonce: &str) -> Arc<Count> {
+        let count = self.of(nonce);
+        count.follow.begin();
+        count
+    }
+
     /// The count of a nonce.
-    pub(crate) fn of(&self, nonce: &str) -> Arc<Count> {
+    fn of(&self, nonce: &str) -> Arc<Count> {
         const MOST: usize = 64;
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, count)) = known.iter().find(|(known, _)| known == nonce) {

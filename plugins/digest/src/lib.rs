@@ -9,7 +9,7 @@
 //!
 //! `acquire` has the API's challenge, from the answer that rejected a request or by asking for one, and makes of it a
 //! [`Material`]; `sign` computes the response to it for each request, with the next nonce count, so that no request but the
-//! first waits for a challenge. An API that gives a nonce up says so by another challenge, and the host begins again.
+//! first waits for a challenge. With an answer that went well, an API may name the nonce for the next request; one that gives a nonce up says so by another challenge, and the host begins again.
 #![forbid(unsafe_code)]
 
 mod algorithm;
@@ -18,6 +18,7 @@ mod challenge;
 mod config;
 mod count;
 mod credentials;
+mod follow;
 mod material;
 mod offer;
 mod quoted;
@@ -31,6 +32,7 @@ pub use config::DigestConfig;
 use config::Rules;
 use count::Counts;
 use credentials::Credentials;
+use follow::AUTHENTICATION_INFO;
 use material::Material;
 
 /// A nonce is given up after so long, for its count has 32 bits: at 90,000 requests a second it would be used up.
@@ -73,7 +75,8 @@ impl AuthProfile for Digest {
             None => self.rules.choose(&ask::challenges(cx, target, &self.rules.path).await?)?,
         };
         let material = Material::new(&self.credentials, offer, cx)?;
-        let credential = Credential::signing(&material)?;
+        // The API names the next nonce and demands nothing by that word: a challenge brings its own.
+        let credential = Credential::signing(&material)?.learning(AUTHENTICATION_INFO, "nextnonce");
         Ok(if self.rules.reuse { credential.valid_for(LONGEST) } else { credential.single_use() })
     }
 

@@ -22,8 +22,8 @@ pub(crate) struct Material {
     pub(crate) key: Secret,
     /// The client's nonce, where it is the same for all requests (`-sess`).
     pub(crate) cnonce: Option<String>,
-    /// The header up to what is each request's own.
-    pub(crate) head: String,
+    /// The header up to the nonce, and from there to what is each request's own.
+    pub(crate) head: (String, String),
     #[serde(skip)]
     pub(crate) count: OnceLock<Arc<Count>>,
 }
@@ -49,14 +49,14 @@ impl Material {
         })
     }
 
-    /// How often its nonce was used.
+    /// How often its nonce was used, and what followed it.
     pub(crate) fn count(&self, counts: &Counts) -> &Count {
-        self.count.get_or_init(|| counts.of(&self.nonce))
+        self.count.get_or_init(|| counts.begun(&self.nonce))
     }
 }
 
-/// The header up to what is each request's own (RFC 7616 §3.4).
-pub(crate) fn head(credentials: &Credentials, offer: &Offer) -> String {
+/// The header up to the nonce, and from there to what is each request's own (RFC 7616 §3.4).
+pub(crate) fn head(credentials: &Credentials, offer: &Offer) -> (String, String) {
     let mut head = String::from("Digest ");
     let username = credentials.username();
     if offer.userhash {
@@ -73,7 +73,7 @@ pub(crate) fn head(credentials: &Credentials, offer: &Offer) -> String {
     head.push_str(", realm=");
     quoted::put(&offer.realm, &mut head);
     head.push_str(", nonce=");
-    quoted::put(&offer.nonce, &mut head);
+    let before = std::mem::take(&mut head);
     if let Some(opaque) = &offer.opaque {
         head.push_str(", opaque=");
         quoted::put(opaque, &mut head);
@@ -87,7 +87,7 @@ pub(crate) fn head(credentials: &Credentials, offer: &Offer) -> String {
         head.push_str(", qop=");
         head.push_str(offer.qop.as_str());
     }
-    head
+    (before, head)
 }
 
 fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {

@@ -3,7 +3,9 @@ use countersign::{Edits, Error, RequestHead, SignContext};
 use crate::algorithm::Hex;
 use crate::config::Protection;
 use crate::count::Counts;
+use crate::follow::AUTHENTICATION_INFO;
 use crate::material::Material;
+use crate::quoted;
 
 /// The response to the challenge for one request (RFC 7616 §3.4.1).
 pub(crate) fn sign(
@@ -12,12 +14,22 @@ pub(crate) fn sign(
     request: &RequestHead<'_>,
     cx: &SignContext,
 ) -> Result<Edits, Error> {
+    let count = material.count(counts);
+    // In `-sess` the key is the challenge's nonce's.
+    let next = match &material.cnonce {
+        None => count.follow.after(request.learned(AUTHENTICATION_INFO)),
+        Some(_) => None,
+    };
+    let (nonce, count) = match &next {
+        Some(next) => (next.nonce.as_str(), &next.count),
+        None => (material.nonce.as_str(), count),
+    };
     match (material.qop, &material.cnonce) {
-        (Protection::None, _) => header(material, request, None),
-        (_, Some(cnonce)) => header(material, request, Some((material.count(counts).next()?, cnonce))),
+        (Protection::None, _) => header(material, nonce, request, None),
+        (_, Some(cnonce)) => header(material, nonce, request, Some((count.next()?, cnonce))),
         (_, None) => {
             let cnonce = Hex::of(&cx.random::<16>()?);
-            header(material, request, Some((material.count(counts).next()?, cnonce.as_str())))
+            header(material, nonce, request, Some((count.next()?, cnonce.as_str())))
         }
     }
 }
@@ -25,6 +37,7 @@ pub(crate) fn sign(
 /// With a nonce count and the client's nonce, but for `qop`s of old.
 pub(crate) fn header(
     material: &Material,
+    nonce: &str,
     request: &RequestHead<'_>,
     ours: Option<(u32, &str)>,
 ) -> Result<Edits, Error> {
@@ -45,9 +58,14 @@ pub(crate) fn header(
     } else {
         hash.of(&[request.method().as_bytes(), b":", uri[0], uri[1], uri[2]])
     };
-    let (key, nonce) = (material.key.expose().as_bytes(), material.nonce.as_bytes());
-    let mut value = String::with_capacity(material.head.len() + path.len() + query.len() + 160);
-    value.push_str(&material.head);
+    let (before, after) = &material.head;
+    let key = material.key.expose().as_bytes();
+    let mut value =
+        String::with_capacity(before.len() + nonce.len() + after.len() + path.len() + query.len() + 168);
+    value.push_str(before);
+    quoted::put(nonce, &mut value);
+    value.push_str(after);
+    let nonce = nonce.as_bytes();
     for part in [", uri=\"", path, mark, query, "\""] {
         value.push_str(part);
     }

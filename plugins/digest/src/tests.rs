@@ -55,7 +55,7 @@ fn answered(more: Value, fields: &[&str], request: &RequestHead<'_>, ours: Optio
         head: crate::material::head(&digest.credentials, &offer),
         nonce: offer.nonce,
     };
-    let edits = response::header(&material, request, ours).unwrap();
+    let edits = response::header(&material, &material.nonce, request, ours).unwrap();
     let (_, name, value) = edits.iter().next().unwrap();
     assert_eq!(name, "authorization");
     value.to_owned()
@@ -293,7 +293,7 @@ fn a_used_up_nonce_signs_nothing_more() {
         nonce: "n".into(),
         key: "k".into(),
         cnonce: None,
-        head: String::new(),
+        head: Default::default(),
         count: std::sync::Arc::new(count::Count::exhausted()).into(),
     };
     let sign = || {

@@ -57,7 +57,7 @@ fn all_known(root: &Json, schema: &Json, depth: usize) -> bool {
             said.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(known))
         }
         "additionalProperties" | "items" => known(said),
-        "type" => types(said).is_some_and(|mut types| types.all(|name| is_type_name(name))),
+        "type" => types(said).is_some_and(|mut types| types.all(is_type_name)),
         "required" => said.as_array().is_some_and(|keys| keys.iter().all(Json::is_string)),
         "enum" => said.is_array(),
         "const" => true,

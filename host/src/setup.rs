@@ -406,6 +406,20 @@ mod tests {
     }
 
     #[test]
+    fn a_script_among_the_plugins_that_may_not_be_executed_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, plugins) = (folder.path().join("countersign.toml"), folder.path().join("plugins"));
+        std::fs::create_dir(&plugins).unwrap();
+        std::fs::write(plugins.join("acme.py"), "#!/usr/bin/env python3\n").unwrap();
+        std::fs::write(plugins.join("README"), "What lies here.\n").unwrap();
+        std::fs::write(&path, "").unwrap();
+        let setup = Setup::read(&path).unwrap();
+        let said = setup.warnings().to_string();
+        assert_eq!(setup.refused_plugins(), 1, "{said}");
+        assert!(said.contains("acme.py: warning: is a script that may not be executed"), "{said}");
+    }
+
+    #[test]
     fn an_attribute_that_no_proxied_call_has_is_a_warning() {
         let serve = "[serve]\nlisten = 'unix:x'\n";
         assert_eq!(

@@ -31,6 +31,17 @@ pub(crate) struct Options<'a> {
     pub(crate) proxy: Option<&'a Origin>,
 }
 
+/// The certificates of a PEM bundle.
+///
+/// # Errors
+/// [`Config`](countersign::ErrorKind::Config) when there is none in it, or one that is none.
+pub(crate) fn authorities(pem: &[u8]) -> Result<Vec<Certificate>, Error> {
+    match Certificate::from_pem_bundle(pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(Error::config("holds no PEM certificate")),
+    }
+}
+
 /// A pair of HTTP clients that never follow redirects: one honours the proxies of the environment
 /// (`HTTPS_PROXY`, `NO_PROXY`, …), one connects directly, for servers on this machine.
 #[derive(Debug, Clone)]
@@ -45,13 +56,7 @@ impl Transport {
     /// # Errors
     /// [`Config`](countersign::ErrorKind::Config) when the options do not fit or TLS cannot be set up.
     pub(crate) fn new(options: Options<'_>) -> Result<Self, Error> {
-        let roots = match options.roots {
-            None => Vec::new(),
-            Some(pem) => match Certificate::from_pem_bundle(pem) {
-                Ok(roots) if !roots.is_empty() => roots,
-                _ => return Err(Error::config("holds no PEM certificate")),
-            },
-        };
+        let roots = options.roots.map(authorities).transpose()?.unwrap_or_default();
         let build = |proxied: bool| {
             let mut builder = Client::builder()
                 .redirect(Policy::none())

@@ -39,10 +39,15 @@ impl FileStore {
         if found.uid() != rustix::process::geteuid().as_raw() {
             return Err(wrong("belongs to another user"));
         }
-        if found.mode() & 0o077 != 0 {
-            return Err(wrong("is open to others; run `chmod 0700` on it"));
+        if is_open(&found) {
+            return Err(wrong(OPEN));
         }
         Ok(Self { folder: Arc::new(Folder { path, writing: Mutex::new(()) }), runtime })
+    }
+
+    /// What is wrong with a directory that is there already, whoever is to open it.
+    pub(crate) fn fault(path: &Path) -> Option<&'static str> {
+        fs::metadata(path).is_ok_and(|found| is_open(&found)).then_some(OPEN)
     }
 
     async fn run<T: Send + 'static>(
@@ -53,6 +58,12 @@ impl FileStore {
         let worker = self.runtime.spawn_blocking(move || work(&folder));
         worker.await.unwrap_or_else(|_| Err(Error::unavailable("the host is shutting down")))
     }
+}
+
+const OPEN: &str = "is open to others; run `chmod 0700` on it";
+
+fn is_open(found: &fs::Metadata) -> bool {
+    found.mode() & 0o077 != 0
 }
 
 impl Store for FileStore {

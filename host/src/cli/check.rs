@@ -15,11 +15,13 @@ pub(super) fn run(config: &Path) -> Result<(), Failure> {
     for warning in setup.warnings().iter().chain(ending.iter()) {
         print(format_args!("{warning}\n"))?;
     }
-    if setup.refused_plugins() > 0 {
-        return Err(Failure::Status(1));
-    }
     let count = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
     let paint = Paint::stdout();
+    if setup.refused_plugins() > 0 {
+        let refused = format!("{} refused", count(setup.refused_plugins(), "plugin file"));
+        print(format_args!("{}: {}: see above\n", config.display(), paint.bad(&refused)))?;
+        return Err(Failure::Status(1));
+    }
     print(format_args!(
         "{}: {}, {}, {}: {}\n",
         config.display(),

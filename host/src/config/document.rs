@@ -96,7 +96,8 @@ impl Document {
         let (parsed, errors) = DeTable::parse_recoverable(text);
         for error in errors.iter().take(SHOWN) {
             let place = error.span().map_or_else(Place::default, |span| lines.place(span.start));
-            findings.push(at(place, error.message().to_owned()));
+            let finding = at(place, error.message().to_owned());
+            findings.push(if error.message() == "duplicate key" { twice(finding, text) } else { finding });
         }
         let table = if findings.is_empty() {
             tree::take(parsed.into_inner(), &lines, &mut |place, message| {
@@ -208,4 +209,18 @@ fn about_file(path: &Path, message: String) -> Findings {
     Finding::about(path, message)
         .with_help("name the configuration with `--config FILE` or COUNTERSIGN_CONFIG")
         .into()
+}
+
+/// A key or table that stands twice, with a word of where the first of two equal table headers is.
+fn twice(finding: Finding, text: &str) -> Finding {
+    let headers = || text.lines().map(str::trim).zip(1_u32..);
+    let header = headers().find(|(line, number)| *number == finding.line && line.starts_with('['));
+    let first = header.and_then(|(header, number)| {
+        headers().find(|(line, _)| *line == header).filter(|(_, first)| *first < number)
+    });
+    match first {
+        Some((_, first)) => finding
+            .with_help(format!("this table begins in line {first} already; put what stands here into it")),
+        None => finding.with_help("it stands in this table already; keep one of the two"),
+    }
 }

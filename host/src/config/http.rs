@@ -36,7 +36,7 @@ impl HttpConfig {
         Self {
             timeout: reader.duration("timeout", Duration::from_secs(600)).unwrap_or(default.timeout),
             max_body: reader.size("max_body", 1, 64 << 20).unwrap_or(default.max_body),
-            ca_file: reader.file("ca_file"),
+            ca_file: reader.authorities("ca_file"),
             proxy: proxy(&mut reader),
         }
     }

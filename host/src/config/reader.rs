@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::tree::{Node, Value};
 use super::{Findings, Site, duration, name};
+use crate::transport::authorities;
 
 pub(crate) struct Reader<'a> {
     site: &'a Site,
@@ -175,6 +176,20 @@ impl<'a> Reader<'a> {
             return None;
         }
         Some(beside(self.site.file(), Path::new(text)))
+    }
+
+    /// A path of a file with certificates in PEM.
+    pub(crate) fn authorities(&mut self, key: &str) -> Option<PathBuf> {
+        let path = self.file(key)?;
+        let judged = match std::fs::read(&path) {
+            Ok(pem) => authorities(&pem).map(|_| ()).map_err(|error| error.message().to_owned()),
+            Err(error) => Err(format!("cannot be read: {}", io_words(&error))),
+        };
+        match judged {
+            Ok(()) => return Some(path),
+            Err(what) => self.fault(key, format!("{} {what}", path.display()), None),
+        }
+        None
     }
 
     /// A path of a file that is there.

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use super::reader::Reader;
 use super::{Findings, Site};
+use crate::cache::FileStore;
 
 /// `[store]`: where renewal state (refresh tokens) is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +16,11 @@ pub(crate) const KEYS: [&str; 1] = ["dir"];
 impl StoreConfig {
     pub(crate) fn of(section: Option<&Site>, findings: &mut Findings) -> Self {
         let Some(site) = section else { return Self::default() };
-        Self { dir: Reader::new(site, &KEYS, findings).path("dir") }
+        let mut reader = Reader::new(site, &KEYS, findings);
+        let dir = reader.path("dir");
+        if let Some((dir, fault)) = dir.as_ref().and_then(|dir| Some((dir, FileStore::fault(dir)?))) {
+            reader.fault("dir", format!("the state directory {} {fault}", dir.display()), None);
+        }
+        Self { dir }
     }
 }

@@ -88,6 +88,13 @@ fn judge_all(
     for file in names {
         let signature = Path::new(&file).extension().is_some_and(|extension| extension == "minisig");
         let plugin = !signature && (is_library(Path::new(&file)) || place.is_executable(&file));
+        if !signature && !plugin && place.is_script(&file) {
+            refusals.push(Refusal::new(
+                place.path_of(&file),
+                "is a script that may not be executed, and so no plugin; run `chmod 755` on it, or take it out of the folder",
+            ));
+            continue;
+        }
         let Some(name) = plugin_name(&file).filter(|_| plugin) else {
             tracing::debug!(
                 file = %place.path_of(&file).display(),

@@ -78,7 +78,7 @@ fn connector(
     let base_url = base_url(&mut reader);
     let profiles = profiles(&mut reader, known);
     let timeout = reader.duration("timeout", Duration::from_secs(3600)).unwrap_or(Duration::from_secs(30));
-    let ca_file = reader.file("ca_file");
+    let ca_file = reader.authorities("ca_file");
     let rejection = reader.table("rejection");
     let rejection = Rejection::of(rejection.as_ref(), findings);
     let probe = Reader::of_known(site, findings).table("probe");

@@ -23,6 +23,54 @@ fn syntax_errors_are_all_reported() {
 }
 
 #[test]
+fn a_table_that_stands_twice_is_told_with_where_it_began() {
+    assert_findings(
+        &format!(
+            "{PROFILE}[connectors.a]\nbase_url = 'https://x.example'\n\n[connectors.a]\nprofile = 'p'\n"
+        ),
+        &[
+            "countersign.toml:7:13: duplicate key",
+            "  help: this table begins in line 4 already; put what stands here into it",
+        ],
+    );
+    assert_findings(
+        "[http]\ntimeout = '1s'\ntimeout = '2s'\n",
+        &[
+            "countersign.toml:3:1: duplicate key",
+            "  help: it stands in this table already; keep one of the two",
+        ],
+    );
+}
+
+#[test]
+fn files_of_the_hosts_own_are_looked_into() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(at("ca.pem"), format!("{CANARY}\n")).unwrap();
+    fs::create_dir(at("state")).unwrap();
+    fs::set_permissions(at("state"), fs::Permissions::from_mode(0o750)).unwrap();
+    assert_findings(
+        &format!(
+            "[http]\nca_file = '{0}'\n[store]\ndir = '{1}'\n{PROFILE}[connectors.a]\nbase_url = 'https://x.example'\nprofile = 'p'\nca_file = '{0}'\n",
+            at("ca.pem"),
+            at("state")
+        ),
+        &[
+            &format!("countersign.toml:2:11: http.ca_file: {} holds no PEM certificate", at("ca.pem")),
+            &format!(
+                "countersign.toml:4:7: store.dir: the state directory {} is open to others; run `chmod 0700` on it",
+                at("state")
+            ),
+            &format!(
+                "countersign.toml:11:11: connectors.a.ca_file: {} holds no PEM certificate",
+                at("ca.pem")
+            ),
+        ],
+    );
+}
+
+#[test]
 fn root_tables_are_known() {
     assert_findings(
         "[profile.p]\ntype = 'token'\n[conectors]\nsotre = 1\n",

@@ -64,6 +64,16 @@ impl Place {
         stat.is_ok_and(|stat| stat.st_mode & 0o111 != 0)
     }
 
+    /// Whether a file in it is an ordinary one that begins as scripts do.
+    pub(in crate::plugin) fn is_script(&self, name: &OsStr) -> bool {
+        let mut beginning = [0; 2];
+        let read = self.open_beneath(name).and_then(|file| {
+            ordinary(&file)?;
+            rustix::io::read(&file, &mut beginning).map_err(|errno| cannot("be read", errno))
+        });
+        read.is_ok() && beginning == *b"#!"
+    }
+
     /// Reads a file that lies in the folder (a link must not lead out of it), is an ordinary file, belongs to a
     /// trusted owner, and cannot be written by anybody else.
     pub(super) fn read(&self, name: &OsStr) -> Result<Vec<u8>, Reason> {

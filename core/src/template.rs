@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
 use crate::{Caller, Error, Secret};
 
@@ -92,10 +92,11 @@ impl Template {
         environment
             .add_template_owned("", source.to_owned())
             .map_err(|error| Error::config(format!("is not a template: {}", reason(&error))))?;
-        let holes = holes(&environment, tables)?.into();
+        let holes: Arc<Holes> = holes(&environment, tables)?.into();
         if let Some(parts) = plain_parts(source, tables) {
             return Ok(Self(Text::Plain { source: source.into(), parts: parts.into(), holes }));
         }
+        tried(&environment, &holes)?;
         Ok(Self(Text::Holes { source: source.into(), environment: environment.into(), holes }))
     }
 
@@ -297,6 +298,31 @@ fn holes(environment: &Environment<'static>, tables: &[&str]) -> Result<Holes, E
     Ok(holes)
 }
 
+/// The filters that are wanted most.
+const FILTERS: [&str; 9] = ["lower", "upper", "trim", "replace", "split", "join", "first", "last", "default"];
+
+/// Fills the holes once with anything, for the library looks for a filter no sooner than it comes to it. What else goes wrong may
+/// be the fault of what they were filled with.
+fn tried(environment: &Environment<'_>, holes: &Holes) -> Result<(), Error> {
+    let mut context: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    context.insert("caller", holes.attributes.iter().map(|name| (name.as_str(), "x")).collect());
+    for (table, name) in &holes.names {
+        context.entry(table).or_default().push((name, "x"));
+    }
+    let context = context.into_iter().map(|(table, texts)| (table, minijinja::Value::from_pairs(texts)));
+    let context = minijinja::Value::from_pairs(context);
+    let outcome = environment.get_template("").and_then(|template| template.render(context));
+    let what = match outcome.map_err(|error| error.kind()) {
+        Err(ErrorKind::UnknownFilter) => {
+            format!("filter; there are `{}` and others of Jinja", FILTERS.join("`, `"))
+        }
+        Err(ErrorKind::UnknownTest) => "test (`is …`)".to_owned(),
+        Err(ErrorKind::UnknownFunction) => "function".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(Error::config(format!("is a template with an unknown {what}")))
+}
+
 /// The library's short description; its detail may quote the text, which may hold a secret.
 fn reason(error: &minijinja::Error) -> String {
     error.kind().to_string()
@@ -318,6 +344,23 @@ mod tests {
         assert!(Template::parse("{{ env.HOME }}").is_err());
         assert!(Template::parse("{{ caller }}").is_err());
         assert!(Template::parse("{{ caller.").is_err());
+    }
+
+    #[test]
+    fn unknown_filters_and_tests_are_refused_when_parsed() {
+        for (source, what) in [
+            ("{{ caller.user | canary }}", "is a template with an unknown filter; there are `lower`"),
+            ("{{ caller.user if caller.user is canary else 1 }}", "is a template with an unknown test"),
+        ] {
+            let error = Template::parse(source).unwrap_err();
+            assert!(error.message().contains(what), "{error}");
+            assert!(!error.message().contains("canary"), "{error}");
+        }
+        for filter in FILTERS {
+            assert!(Template::parse(&format!("{{{{ caller.user | {filter} }}}}")).is_ok(), "{filter}");
+        }
+        // Only a real value can tell.
+        assert!(Template::parse("{{ caller.year | int + 1 }}").is_ok());
     }
 
     #[test]

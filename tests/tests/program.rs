@@ -370,7 +370,7 @@ fn jwks_prints_public_keys_only() {
     let key = keys["keys"].as_array().unwrap().iter().next().unwrap();
     assert_eq!((&key["kty"], &key["kid"], &key["alg"]), (&json!("EC"), &json!("k1"), &json!("ES256")));
     assert!(key.get("d").is_none());
-    assert!(run(&folder, &["jwks", "user"]).failed(1).contains("has no public keys"));
+    assert!(run(&folder, &["jwks", "user"]).failed(1).contains("has no key pair"));
     assert!(run(&folder, &["jwks", "sined"]).failed(1).contains("has no profile `sined`"));
 }
 

@@ -9,7 +9,7 @@ fn a_good_configuration_becomes_types() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     fs::create_dir(at.join("plugins")).unwrap();
-    write(at, "ca.pem", &rcgen::generate_simple_self_signed([]).unwrap().cert.pem());
+    write(at, "ca.pem", rcgen::generate_simple_self_signed([]).unwrap().cert.pem());
     write(
         at,
         "countersign.toml",

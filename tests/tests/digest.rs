@@ -66,16 +66,16 @@ fn parameter<'a>(header: &'a str, name: &str) -> &'a str {
 
 #[tokio::test]
 async fn apache_lets_in_md5_in_each_form_that_it_has() {
-    // The form of RFC 2069, `AuthDigestQop none`, is none of them any more: Apache's updates of late 2026 refuse it.
+    // Apache 2.4.71 has neither the form of RFC 2069 any more (`AuthDigestQop none`), nor realms with quotes: it takes the backslashes
+    // of what it offers off again, but not of what it compares that with.
     let Some(server) = apache(&[
         ("/auth", guard("countersign", "")),
-        ("/quotes", guard("say \"hi\"", "")),
         ("/domain", guard("countersign", "AuthDigestDomain /domain/")),
     ]) else {
         return;
     };
     let mut toml = String::new();
-    for path in ["auth", "quotes", "domain"] {
+    for path in ["auth", "domain"] {
         let more = format!("challenge_path = \"/{path}/\"");
         toml += &connector(path, &server.url(&format!("/{path}")), &more);
     }
@@ -83,7 +83,7 @@ async fn apache_lets_in_md5_in_each_form_that_it_has() {
         .replace("file:password", "file:wrong");
     toml += &connector("other", &server.url("/auth"), "challenge_path = \"/auth/\"\nrealm = \"another\"");
     let host = folder().host(&toml).await;
-    for path in ["auth", "quotes", "domain"] {
+    for path in ["auth", "domain"] {
         for _ in 0..3 {
             assert_eq!(call(&host, path).await, 200, "{path}: {}", server.errors());
         }

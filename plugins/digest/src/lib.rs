@@ -9,7 +9,8 @@
 //!
 //! `acquire` has the API's challenge, from the answer that rejected a request or by asking for one, and makes of it a
 //! [`Material`]; `sign` computes the response to it for each request, with the next nonce count, so that no request but the
-//! first waits for a challenge. With an answer that went well, an API may name the nonce for the next request; one that gives a nonce up says so by another challenge, and the host begins again.
+//! first waits for a challenge. With an answer that went well, an API may name the nonce for the next request; one that
+//! gives a nonce up says so by another challenge, and the host begins again.
 #![forbid(unsafe_code)]
 
 mod algorithm;

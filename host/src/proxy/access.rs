@@ -134,7 +134,8 @@ impl Token {
             .and_then(|()| into_place(&half, path));
         let _ = fs::remove_file(&half);
         written?;
-        Ok(Self(Secret::new(text.expose().as_bytes().to_vec())))
+        // What stands there is what clients send: another start may have put its own in the half's place meanwhile.
+        Self::read(path)?.map_err(io::Error::other)
     }
 
     /// Whether a field's value shows the token; the time that takes does not tell how much of it is right.

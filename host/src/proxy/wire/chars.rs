@@ -42,6 +42,12 @@ pub(super) fn is(byte: u8, class: u8) -> bool {
     CLASSES[byte as usize] & class != 0
 }
 
+/// A byte of a token: a field's name has no others.
+#[inline]
+pub(crate) fn is_token(byte: u8) -> bool {
+    is(byte, TOKEN)
+}
+
 /// Every byte is of that class.
 #[inline]
 pub(super) fn all(bytes: &[u8], class: u8) -> bool {

@@ -6,12 +6,13 @@ use super::Fault;
 #[derive(Debug)]
 pub(crate) struct Chunks {
     at: At,
-    /// Spaces may stand behind a size: there are servers that fill its place up with them.
-    padded: bool,
+    /// Spaces may stand behind a size: there are servers that fill its place up with them. They and extensions are limited by
+    /// the chunk.
+    of_answer: bool,
     /// The size so far, and then the bytes of the chunk that are still to come.
     left: u64,
     digits: u32,
-    /// Bytes of extensions, of all chunks together.
+    /// Bytes of extensions: in a request of all chunks together, in an answer of this one.
     extensions: usize,
 }
 
@@ -53,12 +54,12 @@ pub(crate) struct Next {
 impl Chunks {
     /// Of a request.
     pub(super) fn new() -> Self {
-        Self { at: At::Size, padded: false, left: 0, digits: 0, extensions: 0 }
+        Self { at: At::Size, of_answer: false, left: 0, digits: 0, extensions: 0 }
     }
 
     /// Of an answer.
     pub(crate) fn of_answer() -> Self {
-        Self { padded: true, ..Self::new() }
+        Self { of_answer: true, ..Self::new() }
     }
 
     /// Goes on with the next bytes, as far as the next piece of data.
@@ -113,7 +114,7 @@ impl Chunks {
             (At::Size, _) if byte.is_ascii_hexdigit() => return self.digit(byte).map(|()| false),
             (At::Size | At::Padding, b';') if self.digits > 0 => At::Extension,
             (At::Size | At::Padding, b'\r') if self.digits > 0 => At::SizeLf,
-            (At::Size | At::Padding, b' ' | b'\t') if self.padded && self.digits > 0 => {
+            (At::Size | At::Padding, b' ' | b'\t') if self.of_answer && self.digits > 0 => {
                 self.extension(byte)?;
                 At::Padding
             }
@@ -126,6 +127,9 @@ impl Chunks {
             (At::DataCr, b'\r') => At::DataLf,
             (At::DataLf, b'\n') => {
                 self.digits = 0;
+                if self.of_answer {
+                    self.extensions = 0;
+                }
                 At::Size
             }
             (At::Data | At::DataCr | At::DataLf, _) => return Err(DATA_END),

@@ -1,7 +1,7 @@
 use bytes::{Buf as _, Bytes};
 
 use super::Http1Error;
-use crate::proxy::wire::Chunks;
+use crate::proxy::wire::{Chunks, is_token};
 
 /// What of an answer is still to come (RFC 9112 §6.3).
 #[derive(Debug)]
@@ -66,12 +66,22 @@ impl Receiving {
 const MOST_TRAILERS: usize = 16 << 10;
 
 /// The fields behind a chunked body, of which nothing goes on, for no client of ours said that it wants any (RFC 9110 §6.5.1).
+/// They are read nevertheless: what is none is the next thing that was said, of a sender who lost count.
 #[derive(Debug, Default)]
 pub(super) struct Trailers {
     seen: usize,
-    /// How long the line is that one is in, without its end.
-    line: usize,
-    return_before: bool,
+    at: At,
+}
+
+/// Where one is in them.
+#[derive(Debug, Clone, Copy, Default)]
+enum At {
+    #[default]
+    Start,
+    Name,
+    Value,
+    ValueLf,
+    LastLf,
 }
 
 impl Trailers {
@@ -82,15 +92,16 @@ impl Trailers {
             if self.seen > MOST_TRAILERS {
                 return Err(Http1Error::Answer("its trailers are too large"));
             }
-            match (byte, std::mem::take(&mut self.return_before)) {
-                (b'\n', true) if self.line == 0 => return Ok((at + 1, true)),
-                (b'\n', true) => self.line = 0,
-                (b'\r', false) => self.return_before = true,
-                (b'\n' | b'\r', _) | (_, true) => {
-                    return Err(Http1Error::Answer("a line of its trailers does not end in CR LF"));
-                }
-                _ => self.line += 1,
-            }
+            self.at = match (self.at, byte) {
+                (At::LastLf, b'\n') => return Ok((at + 1, true)),
+                (At::Start, b'\r') => At::LastLf,
+                (At::Start | At::Name, _) if is_token(*byte) => At::Name,
+                (At::Name, b':') => At::Value,
+                (At::Value, b'\t' | b' '..=b'~' | 0x80..) => At::Value,
+                (At::Value, b'\r') => At::ValueLf,
+                (At::ValueLf, b'\n') => At::Start,
+                _ => return Err(Http1Error::Answer("its trailers are not fields, or do not end in CR LF")),
+            };
         }
         Ok((bytes.len(), false))
     }
@@ -137,7 +148,21 @@ mod tests {
         let of = |bytes: &[u8]| Trailers::default().skip(bytes).map_err(|error| error.to_string());
         assert_eq!(of(b"\r\nrest"), Ok((2, true)));
         assert_eq!(of(b"a: b\r\nc: d\r\n"), Ok((12, false)));
-        for wrong in [&b"\n"[..], b"a\n", b"\r\r\n", b"a\rb", &[b'a'; MOST_TRAILERS + 1]] {
+        assert_eq!(of(b"x-sum:\r\na:\tb \xff\r\n\r\n"), Ok((18, true)));
+        for wrong in [
+            &b"\n"[..],
+            b"a\n",
+            b"a: b\n",
+            b"\r\r\n",
+            b"a: b\rc",
+            b"a\r\n",
+            b": b\r\n",
+            b" a: b\r\n",
+            b"a : b\r\n",
+            b"a: \0\r\n",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+            &[b'a'; MOST_TRAILERS + 1],
+        ] {
             of(wrong).unwrap_err();
         }
     }

@@ -11,14 +11,13 @@ pub(super) const MOST_IDLE: usize = 128;
 pub(super) struct Idle(RefCell<Vec<(Box<Http1>, Instant)>>);
 
 impl Idle {
-    /// A connection that is open and was used within `timeout` before `now`, as far as can be seen from here.
+    /// A connection that is open and was used within `timeout` before `now`, as far as can be seen from here. Those on the way
+    /// to it that are not are dropped.
     pub(super) fn take(&self, now: Instant, timeout: Duration) -> Option<Box<Http1>> {
         let mut kept = self.0.borrow_mut();
         while let Some((mut connection, since)) = kept.pop() {
-            if now.saturating_duration_since(since) > timeout {
-                // Those below are older still.
-                kept.clear();
-            } else if connection.is_ready() {
+            // Those below may be younger: what counts for some is when their request began.
+            if now.saturating_duration_since(since) <= timeout && connection.is_ready() {
                 return Some(connection);
             }
         }

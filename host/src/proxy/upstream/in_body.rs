@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::http1::Http1;
+use super::both_ways::BothWays;
+use super::http1::{Http1, Http1Error};
 use super::{Upstream, UpstreamError};
 
 /// The body of an upstream's answer, as it comes.
@@ -23,6 +24,8 @@ pub(crate) struct InBody {
 enum Source {
     /// A connection that has nothing else to do.
     Http1(Box<Http1>),
+    /// One whose request is still on its way.
+    BothWays(BothWays),
     /// One that is shared, or used once.
     Hyper(Incoming),
     /// It came to its end, and the connection is back.
@@ -32,7 +35,10 @@ enum Source {
 impl InBody {
     /// Of an answer that comes on `connection`.
     pub(super) fn of_http1(connection: Box<Http1>, upstream: Rc<Upstream>) -> Self {
-        let mut this = Self { source: Source::Http1(connection), upstream };
+        let both_ways = connection.awaits_request() && !connection.is_through();
+        let source =
+            if both_ways { Source::BothWays(BothWays::start(connection)) } else { Source::Http1(connection) };
+        let mut this = Self { source, upstream };
         this.give_back_at_end();
         this
     }
@@ -44,12 +50,35 @@ impl InBody {
 
     #[inline]
     fn give_back_at_end(&mut self) {
-        if let Source::Http1(connection) = &self.source
-            && connection.is_through()
-            && let Source::Http1(connection) = std::mem::replace(&mut self.source, Source::Ended)
-        {
-            self.upstream.give_back(connection);
+        let is_through = match &self.source {
+            Source::Http1(connection) => connection.is_through(),
+            Source::BothWays(exchange) => exchange.is_through(),
+            Source::Hyper(_) | Source::Ended => false,
+        };
+        if is_through {
+            let connection = match std::mem::replace(&mut self.source, Source::Ended) {
+                Source::Http1(connection) => Some(connection),
+                Source::BothWays(exchange) => exchange.into_connection(),
+                Source::Hyper(_) | Source::Ended => None,
+            };
+            connection.into_iter().for_each(|connection| self.upstream.give_back(connection));
         }
+    }
+
+    /// A piece that came over HTTP/1.1.
+    fn took(
+        &mut self,
+        read: Option<Result<Bytes, Http1Error>>,
+    ) -> Option<Result<Frame<Bytes>, UpstreamError>> {
+        // Of a body of known length nobody asks for more than its last byte.
+        self.give_back_at_end();
+        read.map(|piece| match piece {
+            Ok(bytes) => Ok(Frame::data(bytes)),
+            Err(error) => {
+                self.source = Source::Ended;
+                Err(UpstreamError::over_http1(self.upstream.origin(), &error))
+            }
+        })
     }
 }
 
@@ -65,15 +94,11 @@ impl Body for InBody {
         Poll::Ready(match &mut this.source {
             Source::Http1(connection) => {
                 let read = ready!(connection.poll_body(cx));
-                // Of a body of known length nobody asks for more than its last byte.
-                this.give_back_at_end();
-                read.map(|piece| match piece {
-                    Ok(bytes) => Ok(Frame::data(bytes)),
-                    Err(error) => {
-                        this.source = Source::Ended;
-                        Err(UpstreamError::over_http1(this.upstream.origin(), &error))
-                    }
-                })
+                this.took(read)
+            }
+            Source::BothWays(exchange) => {
+                let read = ready!(exchange.poll_body(cx));
+                this.took(read)
             }
             Source::Hyper(body) => {
                 let read = ready!(Pin::new(body).poll_frame(cx));
@@ -88,6 +113,7 @@ impl Body for InBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Http1(connection) => connection.is_through(),
+            Source::BothWays(exchange) => exchange.is_through(),
             Source::Hyper(body) => body.is_end_stream(),
             Source::Ended => true,
         }
@@ -96,6 +122,7 @@ impl Body for InBody {
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Http1(connection) => connection.left().map_or_else(SizeHint::new, SizeHint::with_exact),
+            Source::BothWays(exchange) => exchange.left().map_or_else(SizeHint::new, SizeHint::with_exact),
             Source::Hyper(body) => body.size_hint(),
             Source::Ended => SizeHint::with_exact(0),
         }

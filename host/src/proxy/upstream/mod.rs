@@ -3,6 +3,7 @@
 //! Everything of one [`Upstream`] lives on one thread, inside a `LocalSet`. Not here: what a request says, which
 //! credential it carries, how long an answer may take, and whether it is sent again after a rejection.
 
+mod both_ways;
 mod connect;
 mod error;
 mod head;

@@ -3,6 +3,7 @@ use std::mem::MaybeUninit;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Response, StatusCode};
+use hyper::ext::ReasonPhrase;
 
 use super::Http1Error;
 use super::receiving::Receiving;
@@ -12,6 +13,8 @@ use crate::proxy::wire::Chunks;
 const MOST_FIELDS: usize = 256;
 /// How large its head may be, in bytes.
 const MOST_BYTES: usize = 256 << 10;
+/// How many bytes of empty lines may stand before it. It is looked at again after each.
+const MOST_EMPTY: usize = 8;
 /// How many answers may come before the final one (RFC 9110 §15.2).
 pub(super) const MOST_INFORMATIONAL: usize = 16;
 pub(super) const INFORMATIONAL: Http1Error = Http1Error::Answer("it has too many answers of status 1xx");
@@ -48,6 +51,10 @@ pub(super) fn may_end(came: &[u8], before: usize) -> bool {
 /// What came is no answer; or it does not say in one way where it ends, so that what follows could be taken for another
 /// answer (RFC 9112 §6.3, §11.2).
 pub(super) fn parse(came: &Bytes, to_head: bool) -> Result<Option<Head>, Http1Error> {
+    if came.iter().take(MOST_EMPTY + 1).take_while(|byte| matches!(byte, b'\r' | b'\n')).count() > MOST_EMPTY
+    {
+        return Err(Http1Error::Answer("it begins with empty lines"));
+    }
     let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
     let mut parsed = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
@@ -63,6 +70,13 @@ pub(super) fn parse(came: &Bytes, to_head: bool) -> Result<Option<Head>, Http1Er
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
     let mut answer = Response::new(());
     *answer.status_mut() = status.ok_or(Http1Error::Answer("its status is none"))?;
+    if let Some(reason) = parsed.reason.filter(|reason| !reason.is_empty())
+        && Some(reason) != answer.status().canonical_reason()
+        && let Ok(reason) = ReasonPhrase::try_from(came.slice_ref(reason.as_bytes()))
+    {
+        // As it was said: there are statuses whose reason nobody else knows.
+        answer.extensions_mut().insert(reason);
+    }
     let mut headers = HeaderMap::with_capacity(parsed.headers.len());
     let mut facts = Facts::default();
     for field in parsed.headers.iter() {
@@ -138,6 +152,9 @@ impl Facts {
         }
         let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
         if to_head || bodiless || status.is_informational() {
+            // Who announces a body where there is none (RFC 9110 §8.6) may well send it.
+            self.closes |= status == StatusCode::NO_CONTENT
+                && (self.encoded || self.length.is_some_and(|length| length > 0));
             return Ok(Receiving::Ended);
         }
         if self.encoded {
@@ -269,10 +286,18 @@ mod tests {
     }
 
     #[test]
+    fn empty_lines_before_a_head_are_few() {
+        assert_eq!(whole("\r\n\r\n\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n").length, 35);
+        assert!(of("\r\n\r\n\r\n\r\n").unwrap().is_none());
+        assert!(of("\r\n\r\n\r\n\r\n\r").is_err());
+    }
+
+    #[test]
     fn a_head_is_not_endless() {
         let fields = "x: y\r\n".repeat(MOST_FIELDS);
         assert!(whole(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n")).answer.headers().len() == MOST_FIELDS);
         assert!(of(&format!("HTTP/1.1 200 OK\r\n{fields}x: y\r\n\r\n")).is_err());
         assert!(of(&format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(MOST_BYTES))).is_err());
+        assert!(of(&format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(MOST_BYTES))).is_err());
     }
 }

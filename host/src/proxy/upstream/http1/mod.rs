@@ -10,7 +10,7 @@ mod sending;
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -25,9 +25,6 @@ use super::io::{Io, Stream};
 use super::unanswered::Unanswered;
 use crate::proxy::scratch;
 
-/// How much is read in one go of a body that comes faster than it is asked for.
-const LARGE: usize = 64 << 10;
-
 /// An HTTP/1.1 connection. Dropped, it closes, in the midst of an exchange too.
 #[derive(Debug)]
 pub(super) struct Http1 {
@@ -36,13 +33,13 @@ pub(super) struct Http1 {
     ahead: Bytes,
     sending: Sending,
     receiving: Receiving,
-    /// The upstream's word: whether another request may follow.
+    /// The upstream's word: whether another request may follow. Not while it has still to give it.
     persistent: bool,
     /// The last read took all there was room for.
     more: bool,
     /// When its last request began.
     used: Instant,
-    /// The answer did not come at once.
+    /// The answer's body did not come with its head.
     waited: bool,
 }
 
@@ -64,11 +61,7 @@ impl Http1 {
     /// Whether another request may follow: the last one was answered, and the upstream said nothing since, not even that it
     /// closes. What it says unasked would be taken for the next answer.
     pub(super) fn is_ready(&mut self) -> bool {
-        self.is_reusable() && {
-            let mut cx = Context::from_waker(Waker::noop());
-            let mut byte = [0];
-            Pin::new(&mut self.io).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
-        }
+        self.is_reusable() && self.io.is_quiet()
     }
 
     /// The same, as far as is known without a look at the connection.
@@ -81,8 +74,8 @@ impl Http1 {
         matches!(self.receiving, Receiving::Ended)
     }
 
-    /// When it was used last: as its request began, where the answer came at once; else now. A look at the clock costs as much
-    /// as some of the work.
+    /// When it was used last, or some time before: as its request began, where the answer's body came with its head; else now.
+    /// A look at the clock costs as much as some of the work.
     pub(super) fn used_until(&self) -> Instant {
         if self.waited { Instant::now() } else { self.used }
     }
@@ -96,7 +89,7 @@ impl Http1 {
         request: &mut Request<OutBody>,
         began: Instant,
     ) -> Result<Response<()>, Unanswered> {
-        (self.used, self.waited) = (began, false);
+        (self.used, self.waited, self.persistent) = (began, false, false);
         let mut begun = false;
         let (mut heard, mut informed) = (false, 0);
         let to_head = request.method() == Method::HEAD;
@@ -128,8 +121,8 @@ impl Http1 {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Response<()>, Http1Error>> {
         self.send_on(cx)?;
-        // What follows an answer before the final one is here already.
-        let mut look = !self.ahead.is_empty();
+        // What is here since before is the beginning of a head, and was looked at.
+        let mut look = false;
         loop {
             if look && let Some(head) = answer::parse(&self.ahead, to_head)? {
                 self.ahead.advance(head.length);
@@ -150,6 +143,10 @@ impl Http1 {
             if read.is_empty() {
                 return Poll::Ready(Err(self.ended()));
             }
+            if !self.sending.wrote_anything() {
+                // Whatever it answers, it is not this request.
+                return Poll::Ready(Err(Http1Error::Answer("it came before anything was asked")));
+            }
             *heard = true;
             if self.ahead.is_empty() {
                 self.ahead = read;
@@ -169,6 +166,11 @@ impl Http1 {
         if let Err(error) = self.send_on(cx) {
             return Poll::Ready(Some(Err(error)));
         }
+        self.poll_piece(cx)
+    }
+
+    /// The same, without going on sending.
+    pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Http1Error>>> {
         loop {
             if matches!(self.receiving, Receiving::Ended) {
                 return Poll::Ready(None);
@@ -193,6 +195,17 @@ impl Http1 {
         }
     }
 
+    /// Whether the body of the request is still to come, at least in part.
+    pub(super) const fn awaits_request(&self) -> bool {
+        self.sending.has_stream()
+    }
+
+    /// Sends the rest of the request, without regard to the answer; ready when no more of it can be sent. Who polls this is the
+    /// one who sends: nobody else may call anything but [`poll_piece`](Self::poll_piece) meanwhile.
+    pub(super) fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Http1Error>> {
+        self.sending.drive(&mut self.io, cx)
+    }
+
     /// How much of the answer's body is still to come, where its head said that.
     pub(super) const fn left(&self) -> Option<u64> {
         self.receiving.left()
@@ -207,11 +220,22 @@ impl Http1 {
     /// What came; nothing at the end. Little is read through memory that all share, so that an answer takes no more than its
     /// size; what comes fast gets memory of its own.
     fn read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Http1Error>> {
+        let read = self.read_once(cx);
+        if self.io.owes() {
+            self.sending.owe(&mut self.io, cx);
+        }
+        read
+    }
+
+    fn read_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Http1Error>> {
         if self.more {
-            let mut read = BytesMut::with_capacity(LARGE);
+            let most = self.io.most_at_once();
+            let mut read = BytesMut::with_capacity(most);
             let outcome = std::pin::pin!(self.io.read_buf(&mut read)).poll(cx);
-            self.more = read.len() >= LARGE / 2;
+            self.more = read.len() >= most / 2;
             return Poll::Ready(match ready!(outcome) {
+                // Who reads slowly holds no more memory than there is to be read.
+                Ok(_) if read.len() < most / 8 => Ok(Bytes::copy_from_slice(&read)),
                 Ok(_) => Ok(read.freeze()),
                 Err(error) => Err(error.into()),
             });
@@ -233,7 +257,7 @@ impl Http1 {
 
 impl Drop for Http1 {
     fn drop(&mut self) {
-        if self.is_reusable() {
+        if self.is_through() && self.sending.is_whole() {
             self.io.say_goodbye();
         }
     }

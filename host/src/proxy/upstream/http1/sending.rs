@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf as _, Bytes};
 use http::Request;
@@ -31,6 +31,8 @@ pub(super) struct Sending {
     failure: Option<io::Error>,
     /// Nothing more can be written, and something was left.
     cut: bool,
+    /// Who sends, where that is not the one who reads.
+    sender: Option<Waker>,
 }
 
 impl Sending {
@@ -61,7 +63,7 @@ impl Sending {
                         self.flush(io, cx);
                     }
                 }
-                Poll::Ready(Err(error)) => self.fail(error),
+                Poll::Ready(Err(error)) => self.fail(error, io.may_have_sent(out.len())),
                 Poll::Pending => self.parts.push_back(Bytes::copy_from_slice(out)),
             }
         });
@@ -83,6 +85,11 @@ impl Sending {
         self.wrote
     }
 
+    /// Whether there is a body that is still to come.
+    pub(super) const fn has_stream(&self) -> bool {
+        self.body.is_some()
+    }
+
     /// What the first write that failed said.
     pub(super) fn failure(&mut self) -> Option<io::Error> {
         self.failure.take()
@@ -102,15 +109,38 @@ impl Sending {
                 *slice = IoSlice::new(part);
             }
             match Pin::new(&mut *io).poll_write_vectored(cx, &slices[..count]) {
-                Poll::Ready(Ok(0)) => self.fail(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(0)) => self.fail(io::ErrorKind::WriteZero.into(), false),
                 Poll::Ready(Ok(written)) => {
                     self.wrote = true;
                     self.flushing = true;
                     self.advance(written);
                 }
-                Poll::Ready(Err(error)) => self.fail(error),
+                Poll::Ready(Err(error)) => {
+                    let tried = slices.iter().map(|slice| slice.len()).sum();
+                    self.fail(error, io.may_have_sent(tried));
+                }
                 Poll::Pending => return Ok(()),
             }
+        }
+    }
+
+    /// Goes on sending until all is out, or no more can be, while somebody else reads.
+    pub(super) fn drive(&mut self, io: &mut Io, cx: &mut Context<'_>) -> Poll<Result<(), Http1Error>> {
+        self.sender = None;
+        self.go_on(io, cx)?;
+        if self.is_done() {
+            return Poll::Ready(Ok(()));
+        }
+        self.sender = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// The connection itself has something to say: it goes out now, or whoever sends is told.
+    pub(super) fn owe(&mut self, io: &mut Io, cx: &mut Context<'_>) {
+        self.flushing = true;
+        match &self.sender {
+            Some(sender) => sender.wake_by_ref(),
+            None => self.flush(io, cx),
         }
     }
 
@@ -172,13 +202,14 @@ impl Sending {
         if self.flushing {
             match Pin::new(io).poll_flush(cx) {
                 Poll::Ready(Ok(())) => self.flushing = false,
-                Poll::Ready(Err(error)) => self.fail(error),
+                Poll::Ready(Err(error)) => self.fail(error, false),
                 Poll::Pending => {}
             }
         }
     }
 
-    fn fail(&mut self, error: io::Error) {
-        *self = Self { wrote: self.wrote, failure: Some(error), cut: true, ..Self::default() };
+    fn fail(&mut self, error: io::Error, may_have_sent: bool) {
+        let wrote = self.wrote || may_have_sent;
+        *self = Self { wrote, failure: Some(error), cut: true, ..Self::default() };
     }
 }

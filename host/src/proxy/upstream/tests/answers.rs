@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
+use hyper::ext::ReasonPhrase;
 use proptest::prelude::*;
 
 use super::super::UpstreamErrorKind::{self, Closed, Protocol};
@@ -81,6 +82,21 @@ fn answers_before_the_final_one_and_heads_are_not_endless() {
 }
 
 #[test]
+fn nothing_follows_an_error() {
+    run(async {
+        let server = Server::answering(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nno size\r\n4\r\nmore\r\n0\r\n\r\n",
+        )
+        .await;
+        let upstream = upstream(&server.url());
+        let mut body = upstream.send(get(), Retry::Never).await.unwrap().into_body();
+        body.frame().await.unwrap().unwrap_err();
+        assert!(body.frame().await.is_none());
+        assert_eq!(upstream.idle(), 0);
+    });
+}
+
+#[test]
 fn what_follows_an_answer_is_nobodys_answer() {
     let evil = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil";
     // With the answer, or behind it, when the connection is kept already.
@@ -128,6 +144,56 @@ fn an_answer_with_two_framings_is_read_in_chunks_and_is_the_last_of_its_connecti
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
     let (outcome, kept) = run(outcome(two.as_bytes(), two.len()));
     assert_eq!((outcome.unwrap().1, kept), (Bytes::from_static(b"ok"), 0));
+}
+
+#[test]
+fn who_announces_a_body_where_there_is_none_is_not_asked_again() {
+    for (answer, kept) in [
+        ("HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\n", 0),
+        ("HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n", 0),
+        ("HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n", 1),
+        ("HTTP/1.1 304 Not Modified\r\ncontent-length: 2\r\n\r\n", 1),
+    ] {
+        let (outcome, left) = run(outcome(answer.as_bytes(), answer.len()));
+        assert_eq!((outcome.unwrap().1, left), (Bytes::new(), kept), "{answer}");
+    }
+}
+
+#[test]
+fn a_reason_is_passed_on_as_it_was_said() {
+    for (answer, reason) in [
+        (
+            "HTTP/1.1 520 Web server is returning an unknown error",
+            Some("Web server is returning an unknown error"),
+        ),
+        ("HTTP/1.1 200 Fine", Some("Fine")),
+        ("HTTP/1.1 200 OK", None),
+        ("HTTP/1.1 200", None),
+    ] {
+        run(async {
+            let server = Server::start(move |_, mut conn| async move {
+                conn.request().await;
+                conn.say(format!("{answer}\r\ncontent-length: 0\r\n\r\n")).await;
+            })
+            .await;
+            let answer = upstream(&server.url()).send(get(), Retry::Never).await.unwrap();
+            let said = answer.extensions().get::<ReasonPhrase>();
+            assert_eq!(said.map(ReasonPhrase::as_bytes), reason.map(str::as_bytes));
+        });
+    }
+}
+
+#[test]
+fn a_large_answer_may_have_room_behind_each_chunks_size() {
+    let chunk = ["4       ;x=yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n", "body\r\n"].concat();
+    let answer =
+        ["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", &chunk.repeat(2000), "0\r\n\r\n"].concat();
+    let (whole, kept) = run(outcome(answer.as_bytes(), 4096));
+    assert_eq!((whole.unwrap().1.len(), kept), (8000, 1));
+    let endless =
+        ["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4", &" ".repeat(9000), "\r\nbody\r\n"]
+            .concat();
+    assert_eq!(run(outcome(endless.as_bytes(), 4096)).0, Err(Protocol));
 }
 
 #[test]

@@ -185,12 +185,18 @@ fn a_stream_that_the_upstream_did_not_look_at_is_sent_again_whatever_the_method(
             let url = format!("https://{}", listener.local_addr().unwrap());
             let accepted = Rc::new(Cell::new(0));
             let count = accepted.clone();
+            let last = Rc::new(Cell::new(0));
+            let flags_of_last = last.clone();
             spawn_local(async move {
                 loop {
                     let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
                     count.set(count.get() + 1);
                     let refusal = refusal.clone();
-                    let refuse = move |id| (id == 3).then(|| refusal.clone());
+                    let last = last.clone();
+                    let refuse = move |id, flags| {
+                        last.set(flags);
+                        (id == 3).then(|| refusal.clone())
+                    };
                     spawn_local(by_hand(stream, refuse));
                 }
             });
@@ -198,6 +204,7 @@ fn a_stream_that_the_upstream_did_not_look_at_is_sent_again_whatever_the_method(
             assert_eq!(calls(&upstream, 1).await, 1);
             assert_eq!(call(&upstream, post("body"), Retry::Never).await.unwrap().0, 200);
             assert_eq!(accepted.get(), connections);
+            assert_eq!(flags_of_last.get() & 1, 0, "a head behind which the body follows");
         });
     }
 }
@@ -213,7 +220,7 @@ fn an_upstream_that_refuses_every_stream_is_not_asked_without_end() {
         let count = refused.clone();
         spawn_local(async move {
             let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
-            let refuse = move |id| {
+            let refuse = move |id, _| {
                 count.set(count.get() + usize::from(id > 1));
                 (id > 1).then(|| frame(3, 0, id, &7u32.to_be_bytes()))
             };
@@ -234,7 +241,7 @@ fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// HTTP/2 by hand: status 200 for every request, but for those on streams that are refused, with a frame.
-async fn by_hand(mut stream: TlsStream<TcpStream>, refuse: impl Fn(u8) -> Option<Vec<u8>>) {
+async fn by_hand(mut stream: TlsStream<TcpStream>, refuse: impl Fn(u8, u8) -> Option<Vec<u8>>) {
     stream.read_exact(&mut [0; 24]).await.unwrap();
     stream.write_all(&frame(4, 0, 0, &[])).await.unwrap();
     let mut head = [0; 9];
@@ -244,7 +251,7 @@ async fn by_hand(mut stream: TlsStream<TcpStream>, refuse: impl Fn(u8) -> Option
         stream.read_exact(&mut payload).await.unwrap();
         let reply = match (kind, flags, id) {
             (4, 0, _) => frame(4, 1, 0, &[]),
-            (1, ..) => refuse(id).unwrap_or_else(|| frame(1, 5, id, &[0x88])),
+            (1, ..) => refuse(id, flags).unwrap_or_else(|| frame(1, 5, id, &[0x88])),
             _ => continue,
         };
         stream.write_all(&reply).await.unwrap();

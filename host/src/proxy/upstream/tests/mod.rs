@@ -6,7 +6,7 @@ mod http2;
 mod proxy;
 mod refused;
 mod server;
-mod stale;
+pub(super) mod stale;
 mod streams;
 mod tls;
 mod tls_server;
@@ -23,7 +23,7 @@ use tokio::task::LocalSet;
 use super::{InBody, OutBody, Retry, Target, Tls, Upstream, UpstreamError};
 
 /// Runs a test as a worker thread of the proxy runs its connections.
-fn run<T>(test: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     LocalSet::new().block_on(&runtime, async {
         tokio::time::timeout(Duration::from_secs(20), test).await.expect("the test hangs")
@@ -48,7 +48,7 @@ fn target(url: &str, tls: Option<Tls>) -> Target {
     }
 }
 
-fn request(method: Method, body: OutBody) -> Request<OutBody> {
+pub(super) fn request(method: Method, body: OutBody) -> Request<OutBody> {
     Request::builder()
         .method(method)
         .uri("/orders?of=today")

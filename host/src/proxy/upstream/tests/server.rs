@@ -103,6 +103,24 @@ impl Conn {
         self.stream.write_all(text.as_ref()).await.unwrap();
     }
 
+    /// Takes so many bytes while it says as much and some text before it, neither waiting for the other.
+    pub(super) async fn both(&mut self, text: impl AsRef<[u8]>, count: usize) {
+        let mut left = count - self.read.len();
+        let (mut input, mut output) = self.stream.split();
+        let hear = async {
+            let mut heard = vec![0; 65536];
+            while left > 0 {
+                left -= input.read(&mut heard).await.unwrap();
+            }
+        };
+        let say = async {
+            output.write_all(text.as_ref()).await.unwrap();
+            output.write_all(&vec![b'x'; count]).await.unwrap();
+        };
+        tokio::join!(hear, say);
+        self.closed().await;
+    }
+
     /// Ends what is said, and goes on listening.
     pub(super) async fn say_no_more(&mut self) {
         self.stream.shutdown().await.unwrap();

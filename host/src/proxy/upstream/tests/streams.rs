@@ -154,3 +154,84 @@ fn an_answer_that_nobody_reads_is_not_taken_in() {
         assert_eq!((received, upstream.idle()), (ALL, 1));
     });
 }
+
+/// Takes a whole request while it says as much itself, one independently of the other.
+async fn hears_and_says(length: usize) -> Server {
+    Server::start(move |_, mut conn| async move {
+        conn.head().await;
+        conn.both(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n"), length).await;
+    })
+    .await
+}
+
+#[test]
+fn a_request_goes_on_while_nobody_reads_its_answer() {
+    const ALL: usize = 24 << 20;
+    run(async {
+        let server = hears_and_says(ALL).await;
+        let upstream = upstream(&server.url());
+        let mut client = passing_on(upstream.clone()).await;
+        client
+            .write_all(format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {ALL}\r\n\r\n").as_bytes())
+            .await
+            .unwrap();
+        for _ in 0..ALL / 65536 {
+            client.write_all(&[b'x'; 65536]).await.unwrap();
+        }
+        let (mut read, mut came) = (vec![0; 65536], 0);
+        while came < ALL {
+            let count = client.read(&mut read).await.unwrap();
+            assert!(count > 0);
+            came += count;
+        }
+        until(|| upstream.idle() == 1).await;
+    });
+}
+
+#[test]
+fn a_client_that_goes_away_while_both_speak_ends_both() {
+    run(async {
+        let closed = Rc::new(Cell::new(false));
+        let seen = closed.clone();
+        let server = Server::start(move |_, mut conn| {
+            let seen = seen.clone();
+            async move {
+                conn.head().await;
+                conn.say("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nthe beginning").await;
+                conn.closed().await;
+                seen.set(true);
+            }
+        })
+        .await;
+        let upstream = upstream(&server.url());
+        let mut client = passing_on(upstream.clone()).await;
+        client.write_all(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nthe").await.unwrap();
+        read_until(&mut client, "the beginning").await;
+        drop(client);
+        until(|| closed.get()).await;
+        assert_eq!(upstream.idle(), 0);
+    });
+}
+
+#[test]
+fn an_answer_ends_early_when_its_request_does() {
+    run(async {
+        let server = Server::start(|_, mut conn| async move {
+            conn.head().await;
+            conn.say("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nthe beginning").await;
+            conn.closed().await;
+        })
+        .await;
+        let upstream = upstream(&server.url());
+        let mut client = passing_on(upstream.clone()).await;
+        let head = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nthe\r\n";
+        client.write_all(head.as_bytes()).await.unwrap();
+        read_until(&mut client, "the beginning").await;
+        client.write_all(b"no chunk").await.unwrap();
+        // The client is told, and the upstream.
+        let mut rest = Vec::new();
+        let _ = client.read_to_end(&mut rest).await;
+        assert_eq!(rest, b"");
+        assert_eq!(upstream.idle(), 0);
+    });
+}

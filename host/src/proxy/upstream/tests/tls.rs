@@ -1,8 +1,14 @@
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use countersign::ClientCertificate;
+use http_body_util::BodyExt as _;
+use rustls::{ConnectionTrafficSecrets, ServerConnection};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::super::{Tls, Trust, UpstreamErrorKind};
 use super::tls_server::{Authority, TlsServer, answer};
@@ -139,4 +145,72 @@ fn https_without_tls_set_up_sends_nothing() {
         assert!(error.to_string().contains("TLS is not set up"), "{error}");
         assert_eq!(server.seen(), []);
     });
+}
+
+#[test]
+fn a_connection_ends_with_the_words_that_tls_has_for_it() {
+    run(async {
+        let authority = Authority::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let mut config = authority.server(HOST);
+        config.alpn_protocols.clear();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        for (connection, length) in [("close", 2), ("keep-alive", 2), ("keep-alive", 3)] {
+            let serve = async {
+                let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+                let mut read = [0; 4096];
+                assert!(stream.read(&mut read).await.unwrap() > 0);
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nconnection: {connection}\r\ncontent-length: {length}\r\n\r\nok"
+                );
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.flush().await.unwrap();
+                // Without them, this is an error.
+                let end = stream.read(&mut read).await;
+                assert_eq!(end.is_ok(), length == 2, "{connection}");
+            };
+            let ask = async {
+                let upstream = upstream_with(&url, Some(authority.trusted(None)));
+                let mut body = upstream.send(get(), Retry::Never).await.unwrap().into_body();
+                assert_eq!(&**body.frame().await.unwrap().unwrap().data_ref().unwrap(), b"ok");
+            };
+            tokio::join!(serve, ask);
+        }
+    });
+}
+
+#[test]
+fn a_renegotiation_is_refused_at_once_while_an_answer_is_waited_for() {
+    run(async {
+        let authority = Authority::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let acceptor = TlsAcceptor::from(Arc::new(authority.old_server(HOST)));
+        let serve = async {
+            let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+            let (mut tcp, tls) = stream.into_inner();
+            tcp.write_all(&hello_request(tls)).await.unwrap();
+            let mut record = [0; 5];
+            tcp.read_exact(&mut record).await.unwrap();
+            record
+        };
+        let upstream = upstream_with(&url, Some(authority.trusted(None)));
+        let (alert, _) = tokio::join!(serve, call(&upstream, get(), Retry::Never));
+        assert_eq!(alert[..3], [21, 3, 3], "an alert (RFC 5246 §7.2)");
+    });
+}
+
+/// The record with which a server asks for a new handshake (RFC 5246 §7.4.1.1), in AES-GCM (RFC 5288 §3).
+fn hello_request(tls: ServerConnection) -> Vec<u8> {
+    let (sequence, secrets) = tls.dangerous_extract_secrets().unwrap().tx;
+    let ConnectionTrafficSecrets::Aes128Gcm { key, iv } = secrets else { panic!("another cipher") };
+    let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, key.as_ref()).unwrap());
+    let nonce: [u8; 12] = iv.as_ref().try_into().unwrap();
+    let mut message = vec![0; 4];
+    let head = [22, 3, 3, 0, message.len() as u8];
+    let data = [&sequence.to_be_bytes()[..], &head].concat();
+    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(data), &mut message).unwrap();
+    [&[22, 3, 3, 0, 8 + message.len() as u8], &nonce[4..], &message].concat()
 }

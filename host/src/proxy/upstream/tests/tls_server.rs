@@ -20,11 +20,11 @@ use hyper_util::rt::TokioIo;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{HandshakeKind, RootCertStore, ServerConfig};
+use rustls::{HandshakeKind, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -69,9 +69,29 @@ impl Authority {
 
     /// One that asks clients for a certificate of this authority.
     pub(super) fn server_asking(&self, name: &str, asks: bool) -> ServerConfig {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        self.config(name, asks, aws_lc_rs::default_provider(), rustls::ALL_VERSIONS)
+    }
+
+    /// One of TLS 1.2, with AES-128 in GCM, that gives its keys away.
+    pub(super) fn old_server(&self, name: &str) -> ServerConfig {
+        let suites = vec![aws_lc_rs::cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256];
+        let provider = CryptoProvider { cipher_suites: suites, ..aws_lc_rs::default_provider() };
+        let mut config = self.config(name, false, provider, &[&rustls::version::TLS12]);
+        config.alpn_protocols.clear();
+        config.enable_secret_extraction = true;
+        config
+    }
+
+    fn config(
+        &self,
+        name: &str,
+        asks: bool,
+        provider: CryptoProvider,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ServerConfig {
+        let provider = Arc::new(provider);
         let builder = ServerConfig::builder_with_provider(provider.clone());
-        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        let builder = builder.with_protocol_versions(versions).unwrap();
         let builder = if asks {
             let mut roots = RootCertStore::empty();
             roots.add(self.0.der().clone()).unwrap();

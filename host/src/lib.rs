@@ -28,6 +28,7 @@ mod otel;
 pub mod plugin;
 mod proxy;
 pub mod registry;
+mod serve_files;
 mod setup;
 mod transport;
 mod watch;

@@ -212,6 +212,15 @@ impl Setup {
         crate::certificates::ending(&self.profiles, now)
     }
 
+    /// What would keep `serve` from the files that it needs (its token's, its unix sockets'), were this user to start it now.
+    /// Nothing is made.
+    pub fn serve_faults(&self) -> Findings {
+        self.serve
+            .as_ref()
+            .map(|serve| crate::serve_files::faults(serve, &self.connectors))
+            .unwrap_or_default()
+    }
+
     /// What works and should be looked at.
     pub const fn warnings(&self) -> &Findings {
         &self.warnings

@@ -178,6 +178,61 @@ fn check_shows_each_problem_with_line_and_column_on_standard_error() {
 }
 
 #[test]
+fn check_tells_what_would_keep_serve_from_starting_and_makes_nothing() {
+    let token = "listen = \"127.0.0.1:0\"\naccess = \"token\"";
+    let profile = "[profiles.u]\ntype = \"basic\"\nusername = \"a\"\npassword = \"b\"\n";
+    let connector = "[connectors.c]\nbase_url = \"https://c.example\"\nprofile = \"u\"\n";
+    let with = |serve: &str| {
+        let folder = Folder::new();
+        folder.config(&format!("{profile}{connector}[serve]\n{serve}\n"));
+        folder
+    };
+    let nothing = |_: &Folder| {};
+    let held = |text: &'static str, mode: u32| {
+        move |folder: &Folder| {
+            let path = folder.put("countersign.token", text);
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    let good = "0123456789abcdef0123456789abcdef";
+    // What `check` says, `serve` does: the same set-up keeps it from starting, with the same words.
+    let cases: [(&str, &dyn Fn(&Folder), &str); 6] = [
+        (
+            &format!("{token}\ntoken_file = \"none/token\""),
+            &nothing,
+            "serve.token_file: the token file none/token cannot be",
+        ),
+        (token, &held("short", 0o600), "serve.token_file: the token file countersign.token holds no token"),
+        (token, &held("", 0o600), "serve.token_file: the token file countersign.token holds no token"),
+        (
+            token,
+            &held(good, 0o644),
+            "serve.token_file: the token file countersign.token can be read or written by others",
+        ),
+        ("listen = \"unix:none/a.sock\"", &nothing, "cannot listen on unix:none/a.sock: there is no"),
+        (
+            "listen = \"unix:a.sock\"",
+            &|folder| drop(folder.put("a.sock", "precious")),
+            "cannot listen on unix:a.sock: there is a file that is no socket",
+        ),
+    ];
+    for (serve, put, words) in cases {
+        let folder = with(serve);
+        put(&folder);
+        let here = format!("{}/", folder.path().display());
+        let before = fs::read_dir(folder.path()).unwrap().count();
+        let checked = run(&folder, &["check"]).failed(1).replace(&here, "");
+        assert!(checked.contains(words), "{checked}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before, "{checked}");
+        let served = run(&folder, &["serve"]);
+        assert!(served.code == 1 && served.err.replace(&here, "").contains(words), "{}", served.err);
+    }
+    let folder = with(token);
+    assert!(run(&folder, &["check"]).ok().ends_with("no problems found\n"));
+    assert!(!folder.path().join("countersign.token").exists());
+}
+
+#[test]
 fn check_warns_of_a_secret_that_everybody_may_read_and_lets_it_pass() {
     let folder = configured(NOWHERE);
     let password = folder.path().join("password");

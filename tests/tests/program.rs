@@ -320,6 +320,28 @@ fn header_prints_what_a_request_would_carry_and_sends_nothing() {
 }
 
 #[test]
+fn the_page_of_a_type_has_what_is_hidden_in_alternatives_defaults_and_lines_for_a_terminal() {
+    let folder = Folder::new();
+    let listed = json_of(&run(&folder, &["types", "--json"]).ok());
+    for name in listed.as_array().unwrap().iter().map(|entry| entry["type"].as_str().unwrap()) {
+        let page = run(&folder, &["types", "show", name]).ok();
+        let long = page.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(long, None, "{name}");
+    }
+    let page = run(&folder, &["types", "show", "oauth2"]).ok();
+    for words in [
+        "  grant  one of those below, default \"client_credentials\"\n",
+        "    \"refresh_token\"  A refresh token that someone obtained before (RFC 6749 §6).\n",
+        "  client_key  secret string or table, optional\n",
+        "      accept_bearer  boolean, default false\n",
+        "  extra_headers  table of secret string, optional\n",
+        "  default_lifetime  string, default \"5m\"\n",
+    ] {
+        assert!(page.contains(words), "{words}{page}");
+    }
+}
+
+#[test]
 fn an_unknown_connector_gets_a_suggestion() {
     let folder = configured(NOWHERE);
     for arguments in [&["header", "order"][..], &["call", "order", "/"]] {

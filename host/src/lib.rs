@@ -17,6 +17,7 @@ pub mod conformance;
 pub mod connector;
 mod delivery;
 mod drive;
+mod endpoint;
 mod error;
 mod exchange;
 pub mod explain;

@@ -517,6 +517,41 @@ fn a_file_that_is_no_plugin_is_refused_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_type_whose_plugin_was_refused_is_told_with_the_file_and_why() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path().join("plugins")).unwrap();
+    // A library for an interface of the future, under a name that says nothing of its types.
+    let mut library = fs::read(built::plugin("acme-login")).unwrap();
+    let version = b"1.0.0\0acme-login\0";
+    let at: Vec<_> =
+        (0..library.len() - version.len()).filter(|at| library[*at..].starts_with(version)).collect();
+    assert!(!at.is_empty());
+    at.into_iter().for_each(|at| library[at] = b'9');
+    folder.put("plugins/libfuture.so", library);
+    folder.put("plugins/acme-script.py", "#!/usr/bin/env python3\n");
+    folder.config(
+        "[profiles.a]\ntype = \"acme-login\"\n[profiles.b]\ntype = \"acme-script\"\n[profiles.c]\ntype = \"basik\"\n",
+    );
+    let said = run(&folder, &["check"]).failed(1);
+    for words in [
+        "countersign.toml:2:8: profiles.a.type: there is no profile type `acme-login`: plugins/libfuture.so, which brings it, was refused\n",
+        "plugins/libfuture.so: refused: speaks version 9.0.0 of the plugin interface",
+        "countersign.toml:4:8: profiles.b.type: there is no profile type `acme-script`: plugins/acme-script.py, which brings it, was refused\n",
+        "plugins/acme-script.py: refused: is a script that may not be executed",
+        "countersign.toml:6:8: profiles.c.type: there is no profile type `basik`\n",
+    ] {
+        assert!(said.contains(words), "{words}\n{said}");
+    }
+    assert!(!said.contains("warning"), "{said}");
+    // Whom nobody needs holds nothing up, and is told.
+    folder.config("[plugins.future]\nrequired = false\n");
+    let checked = run(&folder, &["check"]);
+    assert!(checked.code == 1 && checked.out.contains("plugins/libfuture.so: refused: "), "{}", checked.out);
+    folder.config("[plugins.future]\nrequired = true\n");
+    assert!(run(&folder, &["check"]).failed(1).contains("plugins/libfuture.so: refused: speaks version"));
+}
+
+#[test]
 fn plugins_inspect_reads_a_file_and_executes_nothing() {
     let folder = Folder::new();
     let plugin = built::plugin("acme-login");

@@ -34,7 +34,11 @@ impl Endpoints {
         let endpoint = format!("{origin}{}", self.path(url));
         let message = match mention(error.message(), &origin) {
             Some((_, after)) if after.starts_with('/') => return error,
-            Some((before, after)) => format!("{before}{endpoint}{after}"),
+            // What the host said of the exchange begins with the origin, too.
+            Some((before, after)) => {
+                let after = after.replacen(&format!(": {origin} "), ": ", 1);
+                format!("{before}{endpoint}{after}")
+            }
             None => format!("{endpoint}: {}", error.message()),
         };
         let named = Error::new(error.kind(), message);
@@ -121,6 +125,10 @@ mod tests {
             ("cannot reach https://a.example.", "cannot reach https://a.example/login."),
             ("cannot reach https://a.example", "cannot reach https://a.example/login"),
             ("https://a.example/login: no", "https://a.example/login: no"),
+            (
+                "token endpoint at https://a.example: https://a.example cannot be reached: refused",
+                "token endpoint at https://a.example/login: cannot be reached: refused",
+            ),
             ("not https://a.example.org: no", "https://a.example/login: not https://a.example.org: no"),
             ("not https://a.example:8443: no", "https://a.example/login: not https://a.example:8443: no"),
         ] {

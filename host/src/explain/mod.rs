@@ -8,14 +8,19 @@
 mod body;
 mod cause;
 mod challenge;
+mod clocks;
 mod evidence;
 mod gather;
 mod keys;
 mod record;
 mod redact;
 mod rules;
+mod secrets;
+mod seen;
 mod signature;
 mod token;
+mod told_url;
+mod value;
 mod words;
 
 use std::path::Path;

@@ -4,10 +4,10 @@ use countersign::{Error, ErrorKind, Origin};
 use serde_json::Value;
 
 use crate::config::Settings;
-use crate::explain::secrets_of;
+use crate::explain::{quiet_path, secrets_of};
 
 /// The URLs that stand in the settings of a profile for everybody to read, without query and fragment. Of those, errors name the
-/// path; of others only the origin, for their path may hold what came from a source, from the caller or from an answer.
+/// path, but for what in it looks like a key; of others only the origin, for their path may hold what came from a source, from the caller or from an answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Endpoints(Vec<Box<str>>);
 
@@ -49,12 +49,14 @@ impl Endpoints {
     }
 
     /// The path of a URL, if it may be told and says anything.
-    fn path<'u>(&self, url: &'u str) -> &'u str {
+    fn path(&self, url: &str) -> String {
         let url = bare(url);
         let rest = url.split_once("://").map_or("", |(_, rest)| rest);
         match rest.find('/') {
-            Some(slash) if self.0.iter().any(|told| &**told == url) => rest[slash..].trim_end_matches('/'),
-            _ => "",
+            Some(slash) if self.0.iter().any(|told| &**told == url) => {
+                quiet_path(rest[slash..].trim_end_matches('/'))
+            }
+            _ => String::new(),
         }
     }
 }
@@ -95,7 +97,12 @@ mod tests {
     use super::*;
 
     fn named(url: &str, message: &str) -> String {
-        let told = Endpoints(vec!["https://a.example/login".into(), "http://127.0.0.1:81/x/".into()]);
+        let urls = [
+            "https://a.example/login",
+            "http://127.0.0.1:81/x/",
+            "https://a.example/hooks/T01AB2CD3EF4GH5IJ6/login",
+        ];
+        let told = Endpoints(urls.map(Into::into).into());
         told.name(url, Error::denied(message)).message().to_owned()
     }
 
@@ -111,6 +118,8 @@ mod tests {
             named("https://a.example/login/canary", said),
             "https://a.example: answered with status 401"
         );
+        let key = "https://a.example/hooks/T01AB2CD3EF4GH5IJ6/login";
+        assert_eq!(named(key, said), "https://a.example/hooks/…/login: answered with status 401");
         assert_eq!(
             named("http://127.0.0.1:81/x/#y", said),
             "http://127.0.0.1:81/x: answered with status 401"

@@ -44,6 +44,7 @@ pub use token::Token;
 
 pub(crate) use record::{Attempt, Exchanged, Had, Head, Obtained, Ownership, Record, Stopwatch};
 pub(crate) use redact::secrets_of;
+pub(crate) use told_url::quiet_path;
 
 /// What came of trying a connector out. It holds no secret, and can be shown to anybody who may know the configuration.
 #[derive(Debug, Clone, Serialize)]

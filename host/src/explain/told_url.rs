@@ -6,12 +6,13 @@ use super::redact::Redactor;
 pub(super) fn quiet(url: &str, redactor: &Redactor) -> String {
     let Ok(uri) = url.parse::<Uri>() else { return redactor.clean("[not a URL]") };
     let origin = countersign::Origin::of(&uri).map(|origin| origin.to_string()).unwrap_or_default();
-    let segments: Vec<String> = uri
-        .path()
-        .split('/')
-        .map(|segment| if may_be_key(segment) { "…".into() } else { segment.to_owned() })
-        .collect();
-    redactor.clean(&format!("{origin}{}", segments.join("/")))
+    redactor.clean(&format!("{origin}{}", quiet_path(uri.path())))
+}
+
+/// A path without those parts that may be keys.
+pub(crate) fn quiet_path(path: &str) -> String {
+    let segments = path.split('/').map(|segment| if may_be_key(segment) { "…" } else { segment });
+    segments.collect::<Vec<_>>().join("/")
 }
 
 fn may_be_key(segment: &str) -> bool {

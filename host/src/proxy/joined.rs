@@ -1,16 +1,13 @@
-use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
 
-/// Up to here, copying costs less than having the kernel gather the parts: heads, and answers of the usual size.
-const SMALL: usize = 8 << 10;
+use super::scratch;
 
-thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
+/// Up to here, copying costs less than having the kernel gather the parts: heads, and answers of the usual size.
+pub(crate) const SMALL: usize = 8 << 10;
 
 /// Writes several parts: as one when they are few bytes, gathered by the kernel otherwise.
 pub(crate) fn poll_write_joined<S: AsyncWrite>(
@@ -25,14 +22,12 @@ pub(crate) fn poll_write_joined<S: AsyncWrite>(
     if length > SMALL {
         return io.poll_write_vectored(cx, parts);
     }
-    let mut scratch = SCRATCH.take();
-    scratch.clear();
-    for part in parts {
-        scratch.extend_from_slice(part);
-    }
-    let written = io.poll_write(cx, &scratch);
-    SCRATCH.set(scratch);
-    written
+    scratch::to_write(|joined| {
+        for part in parts {
+            joined.extend_from_slice(part);
+        }
+        io.poll_write(cx, joined)
+    })
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod local;
 mod location;
 mod problem;
 mod route;
+mod scratch;
 mod secrets;
 mod serve;
 mod service_manager;

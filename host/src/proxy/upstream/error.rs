@@ -4,6 +4,8 @@ use std::io;
 
 use countersign::Origin;
 
+use super::http1::Http1Error;
+
 /// Why an upstream gave no answer, or none to the end. Names the origin and the innermost cause; never a path, a query
 /// or a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +66,18 @@ impl UpstreamError {
         Self::new(kind, origin, innermost(error))
     }
 
-    /// What HTTP said, instead of an answer's head.
+    /// What HTTP/1.1 said, instead of an answer or in the midst of it.
+    pub(super) fn over_http1(origin: &Origin, error: &Http1Error) -> Self {
+        let kind = match error {
+            Http1Error::Io(error) if is_tls(error) => UpstreamErrorKind::Tls,
+            Http1Error::Io(_) | Http1Error::Ended => UpstreamErrorKind::Closed,
+            Http1Error::Answer(_) => UpstreamErrorKind::Protocol,
+            Http1Error::RequestBody(_) => UpstreamErrorKind::RequestBody,
+        };
+        Self::new(kind, origin, innermost(error))
+    }
+
+    /// What hyper said, instead of an answer's head.
     pub(super) fn exchanging(origin: &Origin, error: &hyper::Error) -> Self {
         let kind = if error.is_user() {
             UpstreamErrorKind::RequestBody
@@ -79,7 +92,7 @@ impl UpstreamError {
         Self::new(kind, origin, innermost(error))
     }
 
-    /// What HTTP said in the midst of an answer's body.
+    /// What hyper said in the midst of an answer's body.
     pub(super) fn reading(origin: &Origin, error: &hyper::Error) -> Self {
         let kind = if chain(error).any(is_tls) {
             UpstreamErrorKind::Tls

@@ -55,10 +55,7 @@ impl Http2 {
         &mut self,
         request: &mut Request<OutBody>,
     ) -> Result<Response<Incoming>, Unanswered> {
-        self.requests
-            .try_send_request(std::mem::take(request))
-            .await
-            .map_err(|failed| Unanswered::of(failed, false))
+        self.requests.try_send_request(std::mem::take(request)).await.map_err(Unanswered::over_http2)
     }
 }
 

@@ -15,27 +15,39 @@ use super::{Upstream, UpstreamError};
 /// answer would be taken for the next one.
 #[derive(Debug)]
 pub(crate) struct InBody {
-    body: Incoming,
+    source: Source,
     upstream: Rc<Upstream>,
-    connection: Option<Http1>,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// A connection that has nothing else to do.
+    Http1(Box<Http1>),
+    /// One that is shared, or used once.
+    Hyper(Incoming),
+    /// It came to its end, and the connection is back.
+    Ended,
 }
 
 impl InBody {
-    /// Of an answer that came on `connection`; none where the connection is shared, or used once.
-    pub(super) fn new(body: Incoming, upstream: Rc<Upstream>, connection: Option<Http1>) -> Self {
-        let mut this = Self { body, upstream, connection };
+    /// Of an answer that comes on `connection`.
+    pub(super) fn of_http1(connection: Box<Http1>, upstream: Rc<Upstream>) -> Self {
+        let mut this = Self { source: Source::Http1(connection), upstream };
         this.give_back_at_end();
         this
     }
 
-    fn give_back_at_end(&mut self) {
-        if self.body.is_end_stream() {
-            self.give_back();
-        }
+    /// Of one that comes on a connection which is shared, or used once.
+    pub(super) const fn of_hyper(body: Incoming, upstream: Rc<Upstream>) -> Self {
+        Self { source: Source::Hyper(body), upstream }
     }
 
-    fn give_back(&mut self) {
-        if let Some(connection) = self.connection.take() {
+    #[inline]
+    fn give_back_at_end(&mut self) {
+        if let Source::Http1(connection) = &self.source
+            && connection.is_through()
+            && let Source::Http1(connection) = std::mem::replace(&mut self.source, Source::Ended)
+        {
             self.upstream.give_back(connection);
         }
     }
@@ -50,28 +62,42 @@ impl Body for InBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let this = &mut *self;
-        Poll::Ready(match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
-            Some(Ok(frame)) => {
+        Poll::Ready(match &mut this.source {
+            Source::Http1(connection) => {
+                let read = ready!(connection.poll_body(cx));
                 // Of a body of known length nobody asks for more than its last byte.
                 this.give_back_at_end();
-                Some(Ok(frame))
+                read.map(|piece| match piece {
+                    Ok(bytes) => Ok(Frame::data(bytes)),
+                    Err(error) => {
+                        this.source = Source::Ended;
+                        Err(UpstreamError::over_http1(this.upstream.origin(), &error))
+                    }
+                })
             }
-            Some(Err(error)) => {
-                this.connection = None;
-                Some(Err(UpstreamError::reading(this.upstream.origin(), &error)))
+            Source::Hyper(body) => {
+                let read = ready!(Pin::new(body).poll_frame(cx));
+                read.map(|frame| {
+                    frame.map_err(|error| UpstreamError::reading(this.upstream.origin(), &error))
+                })
             }
-            None => {
-                this.give_back();
-                None
-            }
+            Source::Ended => None,
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match &self.source {
+            Source::Http1(connection) => connection.is_through(),
+            Source::Hyper(body) => body.is_end_stream(),
+            Source::Ended => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.source {
+            Source::Http1(connection) => connection.left().map_or_else(SizeHint::new, SizeHint::with_exact),
+            Source::Hyper(body) => body.size_hint(),
+            Source::Ended => SizeHint::with_exact(0),
+        }
     }
 }

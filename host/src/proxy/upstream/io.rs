@@ -1,8 +1,6 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -10,18 +8,9 @@ use tokio_rustls::client::TlsStream;
 
 use crate::proxy::joined::poll_write_joined;
 
-/// A connection's bytes.
-///
-/// It notes when the peer said something, so that a request is only repeated when nothing was. And, if it is patient, it
-/// says nothing of a request that cannot be written any more: who refuses a request before its end (401, 413) may close
-/// at once, and the answer is still there to be read. Reading tells in the end that the connection is gone.
+/// A connection's bytes, of which small parts that are written together go out as one.
 #[derive(Debug)]
-pub(super) struct Io {
-    stream: Stream,
-    heard: Heard,
-    /// Whether a write that failed waits for what reading finds out.
-    patient: bool,
-}
+pub(super) struct Io(Stream);
 
 #[derive(Debug)]
 pub(super) enum Stream {
@@ -29,39 +18,15 @@ pub(super) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Whether a byte came from the peer since the note was last taken back.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Heard(Arc<AtomicBool>);
-
-impl Heard {
-    pub(super) fn forget(&self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-
-    pub(super) fn anything(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 impl Io {
     pub(super) fn new(stream: Stream) -> Self {
-        Self { stream, heard: Heard::default(), patient: false }
+        Self(stream)
     }
 
-    /// Says nothing of writes that fail, for HTTP/1.1 exchanges.
-    pub(super) fn patient(stream: Stream) -> Self {
-        Self { patient: true, ..Self::new(stream) }
-    }
-
-    pub(super) fn heard(&self) -> Heard {
-        self.heard.clone()
-    }
-
-    fn written(&self, outcome: io::Result<usize>) -> Poll<io::Result<usize>> {
-        match outcome {
-            // A dead socket is readable, so that the one who waits here is woken by reading.
-            Err(_) if self.patient => Poll::Pending,
-            outcome => Poll::Ready(outcome),
+    /// Says that nothing more comes, as far as that goes at once. TLS has words for it (RFC 8446 §6.1).
+    pub(super) fn say_goodbye(&mut self) {
+        if let Stream::Tls(stream) = &mut self.0 {
+            let _ = Pin::new(stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
         }
     }
 }
@@ -72,25 +37,19 @@ impl AsyncRead for Io {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let read = match &mut self.stream {
+        match &mut self.0 {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        };
-        if buf.filled().len() > before {
-            self.heard.0.store(true, Ordering::Relaxed);
         }
-        read
     }
 }
 
 impl AsyncWrite for Io {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let outcome = ready!(match &mut self.stream {
+        match &mut self.0 {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        });
-        self.written(outcome)
+        }
     }
 
     fn poll_write_vectored(
@@ -98,33 +57,28 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let outcome = ready!(match &mut self.stream {
+        match &mut self.0 {
             Stream::Plain(stream) => poll_write_joined(Pin::new(stream), cx, bufs),
             Stream::Tls(stream) => poll_write_joined(Pin::new(stream), cx, bufs),
-        });
-        self.written(outcome)
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.stream {
+        match &self.0 {
             Stream::Plain(stream) => stream.is_write_vectored(),
             Stream::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = ready!(match &mut self.stream {
+        match &mut self.0 {
             Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        });
-        match outcome {
-            Err(_) if self.patient => Poll::Pending,
-            outcome => Poll::Ready(outcome),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.stream {
+        match &mut self.0 {
             Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }

@@ -18,6 +18,7 @@ mod shared;
 mod target;
 mod tls;
 mod unanswered;
+mod upgrade;
 
 #[cfg(test)]
 mod tests;

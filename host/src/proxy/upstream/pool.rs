@@ -6,7 +6,6 @@ use std::time::Instant;
 use countersign::Origin;
 use http::uri::{Authority, Scheme};
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use tokio::task::yield_now;
 
 use super::connect::{Purpose, connect};
@@ -14,8 +13,8 @@ use super::http1::Http1;
 use super::http2::Http2;
 use super::idle::Idle;
 use super::shared::Shared;
-use super::unanswered::Unanswered;
-use super::{InBody, OutBody, Target, UpstreamError, UpstreamErrorKind, head};
+use super::unanswered::{Cause, Unanswered};
+use super::{InBody, OutBody, Target, UpstreamError, UpstreamErrorKind, head, upgrade};
 
 /// How often one request asks for a new connection.
 const MOST_OPENED: usize = 2;
@@ -62,7 +61,7 @@ impl fmt::Debug for Retry<'_> {
 /// A connection for one request.
 #[derive(Debug)]
 enum Connection {
-    Own(Http1),
+    Own(Box<Http1>),
     Shared(Http2, u64),
 }
 
@@ -105,12 +104,13 @@ impl Upstream {
             // the one that was kept turns out to have been closed.
             yield_now().await;
         }
+        let began = Instant::now();
         // Kept connections cost nothing to try; new ones are not made without end.
         let (mut look, mut opened) = (true, 0);
         loop {
-            let kept = if look { self.kept() } else { None };
+            let kept = if look { self.kept(began) } else { None };
             let was_kept = kept.is_some();
-            let mut connection = match kept {
+            let connection = match kept {
                 Some(connection) => connection,
                 None => {
                     opened += 1;
@@ -118,20 +118,25 @@ impl Upstream {
                     Box::pin(self.open()).await?
                 }
             };
-            let copy = connection.copy(was_kept, &request, retry);
-            let failed = match self.exchange(&mut connection, &mut request).await {
-                Ok(answer) => return self.answer(answer, connection),
+            let copy = connection.copy(&request, retry);
+            let stays = connection.leaves(&request);
+            let failed = match self.exchange(connection, &mut request, began).await {
+                Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    let what = "101 to a request that asks for no upgrade";
+                    return Err(UpstreamError::new(UpstreamErrorKind::Protocol, self.origin(), what));
+                }
+                Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
             if opened == MOST_OPENED {
-                return Err(self.broke(failed.error()));
+                return Err(self.unanswered(&failed));
             }
             look = matches!(failed, Unanswered::Unsent(..));
             request = match failed {
                 Unanswered::Unsent(unsent, _) => *unsent,
                 failed => {
-                    let again = retry.again(was_kept, copy, &failed);
-                    again.ok_or_else(|| self.broke(failed.error()))?
+                    let same = if stays { Some(request) } else { copy };
+                    retry.again(was_kept, same, &failed).ok_or_else(|| self.unanswered(&failed))?
                 }
             };
         }
@@ -144,12 +149,11 @@ impl Upstream {
     /// Why there is no answer.
     pub(crate) async fn send_for_upgrade(
         self: &Rc<Self>,
-        mut request: Request<OutBody>,
+        request: Request<OutBody>,
     ) -> Result<Response<InBody>, UpstreamError> {
         let (stream, _) = connect(&self.target, Purpose::Upgrade).await?;
-        let mut connection = Http1::start_upgradable(stream).await.map_err(|error| self.broke(&error))?;
-        let answer = connection.send(&mut request).await.map_err(|failed| self.broke(failed.error()))?;
-        Ok(answer.map(|body| InBody::new(body, self.clone(), None)))
+        let answer = upgrade::send(stream, request).await.map_err(|error| self.broke(&error))?;
+        Ok(answer.map(|body| InBody::of_hyper(body, self.clone())))
     }
 
     /// Drops connections that were closed, and those that have been unused for too long at `now`. Called now and then.
@@ -163,12 +167,13 @@ impl Upstream {
         self.idle.len() + self.shared.len()
     }
 
-    pub(super) fn give_back(&self, connection: Http1) {
-        self.idle.put(connection);
+    pub(super) fn give_back(&self, connection: Box<Http1>) {
+        let used = connection.used_until();
+        self.idle.put(connection, used);
     }
 
-    fn kept(&self) -> Option<Connection> {
-        if let Some(connection) = self.idle.take(self.target.idle_timeout) {
+    fn kept(&self, now: Instant) -> Option<Connection> {
+        if let Some(connection) = self.idle.take(now, self.target.idle_timeout) {
             return Some(Connection::Own(connection));
         }
         self.shared
@@ -197,8 +202,7 @@ impl Upstream {
         let (stream, http2) = connect(&self.target, Purpose::Exchange).await?;
         self.speaks_http2.set(http2);
         if !http2 {
-            let connection = Http1::start(stream).await.map_err(|error| self.broke(&error))?;
-            return Ok(Connection::Own(connection));
+            return Ok(Connection::Own(Box::new(Http1::new(stream))));
         }
         if let Some((connection, number)) = self.shared.get(self.target.idle_timeout) {
             return Ok(Connection::Shared(connection, number));
@@ -209,42 +213,34 @@ impl Upstream {
     }
 
     async fn exchange(
-        &self,
-        connection: &mut Connection,
+        self: &Rc<Self>,
+        connection: Connection,
         request: &mut Request<OutBody>,
-    ) -> Result<Response<Incoming>, Unanswered> {
+        began: Instant,
+    ) -> Result<Response<InBody>, Unanswered> {
         match connection {
-            Connection::Own(connection) => connection.send(request).await,
-            Connection::Shared(connection, number) => {
+            Connection::Own(mut connection) => {
+                let answer = connection.send(request, began).await?;
+                Ok(answer.map(|()| InBody::of_http1(connection, self.clone())))
+            }
+            Connection::Shared(mut connection, number) => {
                 if let Some(authority) = &self.authority {
                     head::for_http2(request, &self.scheme, authority);
                 }
                 let outcome = connection.send(request).await;
                 if outcome.as_ref().is_err_and(Unanswered::ends_connection) {
-                    self.shared.retire(*number);
+                    self.shared.retire(number);
                 }
-                outcome
+                Ok(outcome?.map(|body| InBody::of_hyper(body, self.clone())))
             }
         }
     }
 
-    fn answer(
-        self: &Rc<Self>,
-        answer: Response<Incoming>,
-        connection: Connection,
-    ) -> Result<Response<InBody>, UpstreamError> {
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(UpstreamError::new(
-                UpstreamErrorKind::Protocol,
-                self.origin(),
-                "101 to a request that asks for no upgrade",
-            ));
+    fn unanswered(&self, failed: &Unanswered) -> UpstreamError {
+        match failed.cause() {
+            Cause::Http1(error) => UpstreamError::over_http1(self.origin(), error),
+            Cause::Http2(error) => self.broke(error),
         }
-        let own = match connection {
-            Connection::Own(connection) => Some(connection),
-            Connection::Shared(..) => None,
-        };
-        Ok(answer.map(|body| InBody::new(body, self.clone(), own)))
     }
 
     fn broke(&self, error: &hyper::Error) -> UpstreamError {
@@ -253,13 +249,17 @@ impl Upstream {
 }
 
 impl Connection {
-    /// A copy of a request, where it may come to be needed. HTTP/2 may refuse any request, HTTP/1.1 says nothing.
-    fn copy(&self, kept: bool, request: &Request<OutBody>, retry: Retry<'_>) -> Option<Request<OutBody>> {
+    /// A copy of a request, where it may come to be needed: HTTP/2 may refuse any.
+    fn copy(&self, request: &Request<OutBody>, retry: Retry<'_>) -> Option<Request<OutBody>> {
         match (self, retry) {
             (Self::Shared(..), Retry::Never | Retry::Idempotent) => copy(request),
-            (Self::Own(_), Retry::Idempotent) if kept => copy(request),
             _ => None,
         }
+    }
+
+    /// Whether a request is still all there after an exchange.
+    fn leaves(&self, request: &Request<OutBody>) -> bool {
+        matches!(self, Self::Own(_)) && request.body().is_in_memory()
     }
 }
 

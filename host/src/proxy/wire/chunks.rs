@@ -2,10 +2,12 @@ use super::Fault;
 
 /// Where one is in a chunked body, its trailers excepted (RFC 9112 §7.1).
 ///
-/// Stricter than the grammar: no white space around a size, and not endless extensions.
+/// Stricter than the grammar: not endless extensions, and, in requests, no white space around a size.
 #[derive(Debug)]
-pub(super) struct Chunks {
+pub(crate) struct Chunks {
     at: At,
+    /// Spaces may stand behind a size: there are servers that fill its place up with them.
+    padded: bool,
     /// The size so far, and then the bytes of the chunk that are still to come.
     left: u64,
     digits: u32,
@@ -16,6 +18,7 @@ pub(super) struct Chunks {
 #[derive(Debug, Clone, Copy)]
 enum At {
     Size,
+    Padding,
     Extension,
     SizeLf,
     Data,
@@ -36,9 +39,52 @@ pub(super) struct Stride {
     pub(super) last: bool,
 }
 
+/// What comes next in a chunked body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Next {
+    /// So many bytes that are not data.
+    pub(crate) framing: usize,
+    /// So many bytes of data behind them; none when more is to come before any.
+    pub(crate) data: usize,
+    /// The first of them go up to and with the line of the last chunk.
+    pub(crate) last: bool,
+}
+
 impl Chunks {
+    /// Of a request.
     pub(super) fn new() -> Self {
-        Self { at: At::Size, left: 0, digits: 0, extensions: 0 }
+        Self { at: At::Size, padded: false, left: 0, digits: 0, extensions: 0 }
+    }
+
+    /// Of an answer.
+    pub(crate) fn of_answer() -> Self {
+        Self { padded: true, ..Self::new() }
+    }
+
+    /// Goes on with the next bytes, as far as the next piece of data.
+    ///
+    /// # Errors
+    /// What is wrong with one of them.
+    pub(crate) fn next(&mut self, bytes: &[u8]) -> Result<Next, Fault> {
+        for (framing, byte) in bytes.iter().enumerate() {
+            if let At::Data = self.at {
+                return Ok(Next { framing, data: self.data(bytes.len() - framing), last: false });
+            }
+            if self.byte(*byte)? {
+                return Ok(Next { framing: framing + 1, data: 0, last: true });
+            }
+        }
+        Ok(Next { framing: bytes.len(), data: 0, last: false })
+    }
+
+    /// Goes over data, as far as it is there.
+    fn data(&mut self, there: usize) -> usize {
+        let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(there);
+        self.left -= length as u64;
+        if self.left == 0 {
+            self.at = At::DataCr;
+        }
+        length
     }
 
     /// Goes on with the next bytes.
@@ -49,13 +95,7 @@ impl Chunks {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             if let At::Data = self.at {
-                let there = (bytes.len() - at) as u64;
-                let skipped = self.left.min(there);
-                self.left -= skipped;
-                at += skipped as usize;
-                if self.left == 0 {
-                    self.at = At::DataCr;
-                }
+                at += self.data(bytes.len() - at);
                 continue;
             }
             let last = self.byte(byte).map_err(|fault| (at, fault))?;
@@ -71,9 +111,13 @@ impl Chunks {
     fn byte(&mut self, byte: u8) -> Result<bool, Fault> {
         self.at = match (self.at, byte) {
             (At::Size, _) if byte.is_ascii_hexdigit() => return self.digit(byte).map(|()| false),
-            (At::Size, b';') if self.digits > 0 => At::Extension,
-            (At::Size, b'\r') if self.digits > 0 => At::SizeLf,
-            (At::Size, _) => return Err(SIZE),
+            (At::Size | At::Padding, b';') if self.digits > 0 => At::Extension,
+            (At::Size | At::Padding, b'\r') if self.digits > 0 => At::SizeLf,
+            (At::Size | At::Padding, b' ' | b'\t') if self.padded && self.digits > 0 => {
+                self.extension(byte)?;
+                At::Padding
+            }
+            (At::Size | At::Padding, _) => return Err(SIZE),
             (At::Extension, b'\r') => At::SizeLf,
             (At::Extension, _) => return self.extension(byte).map(|()| false),
             (At::SizeLf, b'\n') if self.left == 0 => return Ok(true),
@@ -133,6 +177,26 @@ mod tests {
         assert_eq!(advance(b"A;x=\"y\"\r\n0123456789\r\n00;z\r\nX: y"), (27, Some(true)));
         assert_eq!(advance(b"5\r\nhello\r\n"), (10, Some(false)));
         assert_eq!(advance(b""), (0, Some(false)));
+    }
+
+    #[test]
+    fn data_is_told_from_its_framing_however_it_is_parted() {
+        let body = b"5\r\nhello\r\n6  ;x=y\r\n world\r\n0 \r\nrest";
+        for most in 1..body.len() {
+            let (mut chunks, mut data, mut rest) = (Chunks::of_answer(), Vec::new(), &body[..]);
+            loop {
+                let next = chunks.next(&rest[..most.min(rest.len())]).unwrap();
+                data.extend_from_slice(&rest[next.framing..next.framing + next.data]);
+                rest = &rest[next.framing + next.data..];
+                if next.last {
+                    break;
+                }
+            }
+            assert_eq!((&*data, rest), (&b"hello world"[..], &b"rest"[..]), "{most} at a time");
+        }
+        assert_eq!(Chunks::new().next(b"5 \r\n"), Err(SIZE));
+        assert_eq!(Chunks::of_answer().next(b" 5\r\n"), Err(SIZE));
+        assert_eq!(Chunks::of_answer().next(b"5 5\r\n"), Err(SIZE));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod corpus;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use chunks::Chunks;
 pub(crate) use fault::Fault;
 pub(crate) use guarded::Guarded;
 pub(crate) use head::WireLimits;

@@ -1,5 +1,6 @@
 //! Upstreams on loopback: what goes over real sockets, and what comes of it.
 
+mod answers;
 mod http1;
 mod http2;
 mod proxy;

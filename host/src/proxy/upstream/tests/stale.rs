@@ -4,10 +4,11 @@ use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request};
-use tokio::io::AsyncReadExt as _;
+use http_body::Body as _;
 
 use super::super::http1::Http1;
 use super::super::io::Stream;
@@ -137,26 +138,19 @@ fn answer_one(listener: &TcpListener) -> (TcpStream, String) {
 fn what_was_not_sent_comes_back() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let connect = async || tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (used, mut signal) = (connect().await, connect().await);
-        let peers: Vec<TcpStream> = (0..2).map(|_| listener.accept().unwrap().0).collect();
-        let mut connection = Http1::start(Stream::Plain(used)).await.unwrap();
-        tokio::task::yield_now().await;
+        let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut connection = Http1::new(Stream::Plain(stream));
         assert!(connection.is_ready());
-
-        // Both are readable at once, and this task is the first to know.
-        thread::spawn(move || {
-            let [used, mut signal] = peers.try_into().unwrap();
-            signal.write_all(b"!").unwrap();
-            drop(used);
-        })
-        .join()
-        .unwrap();
-        signal.read_u8().await.unwrap();
-        assert!(connection.is_ready());
-        match connection.send(&mut post("body")).await {
-            Err(Unanswered::Unsent(request, _)) => assert_eq!(request.method(), Method::POST),
+        // Reset while nobody looks: the system knows, and this task is the first to learn it.
+        let peer = socket2::Socket::from(listener.accept().unwrap().0);
+        peer.set_linger(Some(Duration::ZERO)).unwrap();
+        drop(peer);
+        match connection.send(&mut post("body"), Instant::now()).await {
+            Err(Unanswered::Unsent(request, _)) => {
+                assert_eq!((request.method(), request.body().size_hint().exact()), (&Method::POST, Some(4)));
+            }
             other => panic!("{other:?}"),
         }
+        assert!(!connection.is_ready());
     });
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::protocol::{Need, Resume, Start, Step};
-use countersign::{Credential, Error, Inputs};
+use countersign::{Credential, Error, Inputs, Places};
 use tracing::Instrument;
 
 use crate::acquire::{Acquire, BoxFuture};
@@ -81,6 +81,10 @@ impl Driven {
 impl Acquire for Driven {
     fn inputs(&self) -> &Inputs {
         self.instance.inputs()
+    }
+
+    fn places(&self) -> Option<Places> {
+        self.instance.places()
     }
 
     fn acquire(self: Arc<Self>, start: Start) -> BoxFuture<'static, Result<Credential, Error>> {

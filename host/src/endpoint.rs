@@ -9,7 +9,7 @@ use crate::explain::{quiet_path, secrets_of};
 /// The URLs that stand in the settings of a profile for everybody to read, without query and fragment. Of those, errors name the
 /// path, but for what in it looks like a key; of others only the origin, for their path may hold what came from a source, from the caller or from an answer.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Endpoints(Vec<Box<str>>);
+pub(crate) struct Endpoints(Box<[Box<str>]>);
 
 impl Endpoints {
     /// Those of settings as they are written. None that stands where a secret belongs.

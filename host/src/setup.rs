@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use countersign::Inputs;
 
 use crate::composition::conflicts;
 use crate::config::{
     Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginConfig, PluginsConfig,
-    ProfileConfig, ServeConfig, Sources, StoreConfig, Types, Watched,
+    ProfileConfig, Resolved, ServeConfig, Sources, StoreConfig, Types, Watched,
 };
 use crate::explain::{Record, secrets_of};
 use crate::instance::{Instance, wait};
@@ -79,13 +80,8 @@ impl Setup {
                 Err(problems) => findings.extend(problems),
             }
         }
-        let places = |name: &str| {
-            ready
-                .iter()
-                .find(|profile| profile.name() == name)
-                .and_then(|profile| profile.made.instance.places())
-        };
-        findings.extend(conflicts(&connectors, places));
+        let made: HashMap<&str, &Made> = ready.iter().map(|ready| (ready.name(), &ready.made)).collect();
+        findings.extend(conflicts(&connectors, |name| made.get(name)?.instance.places()));
         if serve.is_some() {
             findings.extend(unsupplied_callers(&connectors, &ready));
         }
@@ -295,16 +291,23 @@ pub(crate) struct Made {
     pub(crate) warnings: Findings,
 }
 
-/// What an instance was made from: one that was made from the same is the same.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct MadeFrom {
-    type_name: Arc<str>,
-    code: Option<CodeId>,
-    default_lifetime: Duration,
-    /// The settings as they are written.
-    written: String,
-    /// The settings with the values of their sources.
-    resolved: [u8; 32],
+/// What an instance was made from, as a digest: one that was made from the same is the same. As the digest of its settings, it
+/// is shown to nobody.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MadeFrom([u8; 32]);
+
+impl MadeFrom {
+    fn of(profile: &ProfileConfig, code: Option<CodeId>, resolved: &Resolved) -> Self {
+        let ProfileConfig { type_name, default_lifetime, settings, .. } = profile;
+        // An unambiguous rendering.
+        let written = format!("{type_name:?} {code:?} {default_lifetime:?} {} ", settings.fingerprint());
+        let mut digest = Context::new(&SHA256);
+        digest.update(written.as_bytes());
+        digest.update(&resolved.digest());
+        let mut octets = [0; 32];
+        octets.copy_from_slice(digest.finish().as_ref());
+        Self(octets)
+    }
 }
 
 /// Makes an instance of a profile from what its sources hold now.
@@ -321,13 +324,7 @@ pub(crate) fn make(
     let instance = registry
         .instance(&profile.type_name, &resolved.value)
         .map_err(|error| Findings::from(profile.settings.locate(&error)))?;
-    let from = MadeFrom {
-        type_name: Arc::clone(&profile.type_name),
-        code: registry.code(&profile.type_name),
-        default_lifetime: profile.default_lifetime,
-        written: profile.settings.fingerprint(),
-        resolved: resolved.digest(),
-    };
+    let from = MadeFrom::of(profile, registry.code(&profile.type_name), &resolved);
     let (files, warnings) = (std::mem::take(&mut resolved.watched), std::mem::take(&mut resolved.warnings));
     let grants = registry.grants(&profile.type_name);
     Ok(Made { instance, grants, from, files, warnings })

@@ -69,18 +69,18 @@ impl Seen<'_> {
 
     fn profile(&self, name: &str) -> ProfileEvidence {
         let status = self.host.profiles().find(|known| known.name == name);
-        let declared = self.host.profile(name).map(|running| &running.declared);
+        let acquire = self.host.profile(name).map(|running| running.bound.cache.acquire());
         let obtained = self.pages.obtained.iter().rev().find(|obtained| *obtained.profile == *name);
         let exchanges = self.pages.exchanges.iter().filter(|exchanged| *exchanged.profile == *name);
         let signs = obtained.is_some_and(|obtained| obtained.outcome.as_ref().is_ok_and(|had| had.signs));
-        let places = declared.and_then(|declared| declared.places.as_ref());
+        let places = acquire.as_ref().and_then(|acquire| acquire.places());
         ProfileEvidence {
             name: name.to_owned(),
             type_name: status.as_ref().map(|status| status.type_name.to_owned()).unwrap_or_default(),
             home: status.as_ref().map(|status| home(&status.home.to_string())).unwrap_or_default(),
-            reads: declared.map(|declared| reads(&declared.inputs)).unwrap_or_default(),
-            places: places.map(told),
-            signs: signs || places.is_some_and(Places::signs),
+            reads: acquire.map(|acquire| reads(acquire.inputs())).unwrap_or_default(),
+            places: places.as_ref().map(told),
+            signs: signs || places.is_some_and(|places| places.signs()),
             exchanges: exchanges.map(|exchanged| self.exchange(exchanged)).collect(),
             outcome: obtained.map(|obtained| match &obtained.outcome {
                 Ok(had) => Obtained::Credential {

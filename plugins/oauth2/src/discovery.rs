@@ -10,7 +10,7 @@ use crate::endpoint::Endpoint;
 #[derive(Debug)]
 pub(crate) enum TokenEndpoint {
     Given(Endpoint),
-    Discovered(Discovery),
+    Discovered(Box<Discovery>),
 }
 
 impl TokenEndpoint {
@@ -29,7 +29,7 @@ impl TokenEndpoint {
                 }
                 Ok(Self::Given(endpoint))
             }
-            (None, Some(discovery)) => Ok(Self::Discovered(discovery)),
+            (None, Some(discovery)) => Ok(Self::Discovered(Box::new(discovery))),
             (None, None) => {
                 let message = "is missing; set it, or `issuer` to have it discovered";
                 Err(Error::config(message).at("token_url"))

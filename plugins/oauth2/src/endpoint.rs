@@ -3,7 +3,7 @@ use countersign::{Error, Origin};
 /// The URL of an endpoint to which secrets may be sent: `https`, or plain `http` to this machine itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
-    url: String,
+    url: Box<str>,
     origin: Origin,
     /// Whether the issuer tells everybody of it.
     is_published: bool,
@@ -23,7 +23,7 @@ impl Endpoint {
                 "is not https, so secrets and tokens would travel in clear; use https:// (plain http is for loopback only)",
             ));
         }
-        Ok(Self { url: url.to_owned(), origin, is_published: false })
+        Ok(Self { url: url.into(), origin, is_published: false })
     }
 
     /// As [`new`](Self::new), of what the issuer's metadata says.

@@ -67,6 +67,14 @@ impl Known<'_> {
         }
         let Some(schema) = self.types.schema(type_name) else {
             let shown = if name::fault(type_name).is_none() { type_name } else { "…" };
+            if let Some(file) = self.types.refused(type_name) {
+                let file = file.display();
+                let message =
+                    format!("there is no profile type `{shown}`: {file}, which brings it, was refused");
+                let help = format!("mend that file: the line `{file}: refused: …` says what is wrong");
+                reader.fault("type", message, Some(&help));
+                return None;
+            }
             let help = name::suggestion(type_name, &self.types.names(), "there are no types");
             reader.fault("type", format!("there is no profile type `{shown}`"), Some(&help));
             return None;

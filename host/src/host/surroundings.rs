@@ -7,6 +7,7 @@ use crate::acquire::Acquire;
 use crate::cache::{Environment, FileStore, MemoryStore, Settings, Store};
 use crate::config::{Finding, Findings, HttpConfig, ProfileConfig, StoreConfig};
 use crate::drive::Driven;
+use crate::endpoint::Endpoints;
 use crate::exchange::{Exchange, ExchangeLimits};
 use crate::explain::Record;
 use crate::needs::{Grants, Needs};
@@ -79,6 +80,7 @@ impl Surroundings {
             Arc::clone(&config.type_name),
             instance,
             needs,
+            Endpoints::written_in(&config.settings),
             self.environment.clock.clone(),
         ));
         // The settings as they are written: what a source holds may be rotated, what the file names is another account.

@@ -140,7 +140,7 @@ impl Discovery {
         let alias = metadata.mtls_endpoint_aliases.and_then(|aliases| aliases.token_endpoint);
         let url = alias.filter(|_| self.presents).or(metadata.token_endpoint);
         let url = url.ok_or_else(|| bad("names no token_endpoint; give `token_url`"))?;
-        let endpoint = Endpoint::new(&url)
+        let endpoint = Endpoint::published(&url)
             .map_err(|error| bad(&format!("names a token_endpoint that {}", error.message())))?;
         if endpoint.origin().is_loopback() && !self.issuer.origin().is_loopback() {
             return Err(bad("names a token_endpoint on this machine's loopback; give `token_url`"));

@@ -1,15 +1,15 @@
 //! What can be known without serving of the files that `serve` needs: the token's, and those of unix sockets. Nothing is
 //! made, nothing is opened for writing, and nobody is connected to. The proxy itself looks again when it opens them.
 
-use std::fs::{self, Metadata, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-use countersign::Secret;
-use rustix::fs::{Access as Right, OFlags};
+use rustix::fs::Access as Right;
 
 use crate::config::{Access, ConnectorConfig, Finding, Findings, Listen, ServeConfig, Site};
+use crate::proxy::token::{Token, Unusable};
 
 /// What would keep `serve` from its token file and from its unix sockets, were this user to start it now.
 ///
@@ -77,49 +77,19 @@ impl Fault {
     }
 }
 
-/// As the proxy's token is: no shorter, no longer.
-const LENGTHS: std::ops::RangeInclusive<usize> = 22..=4096;
-
 fn token(path: &Path) -> Result<(), Fault> {
-    let wrong = |what: &str| Fault::new(format!("the token file {} {what}", path.display()));
-    let found = match fs::metadata(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return folder_of(path).map_err(|fault| Fault {
-                what: format!("the token file {} cannot be made: {}", path.display(), fault.what),
-                ..fault
-            });
+    match Token::read(path) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => folder_of(path).map_err(|fault| Fault {
+            what: format!("the token file {} cannot be made: {}", path.display(), fault.what),
+            ..fault
+        }),
+        Err(why) => {
+            let fault = Fault::new(format!("the token file {} {why}", path.display())).help(why.help());
+            // Whoever checks may be another than whoever serves.
+            Err(if matches!(why, Unusable::Anothers) { fault.may_pass() } else { fault })
         }
-        Err(error) => return Err(wrong(&format!("cannot be read: {error}"))),
-    };
-    if !found.is_file() {
-        return Err(wrong("is not a file").help("name a file; `serve` makes it where there is none"));
     }
-    if found.uid() != rustix::process::geteuid().as_raw() {
-        return Err(wrong("belongs to another user, and the proxy takes only its own user's")
-            .help("run `check` as the user who runs `serve`, or remove the file and have it made anew")
-            .may_pass());
-    }
-    if found.mode() & 0o077 != 0 {
-        return Err(wrong("can be read or written by others")
-            .help("`chmod 600` it, or remove it and have it made anew"));
-    }
-    let held = read(path).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
-    let held = held.expose().trim_ascii_end();
-    if !LENGTHS.contains(&held.len()) || !held.iter().all(u8::is_ascii_graphic) {
-        return Err(wrong("holds no token: one line of 22 to 4096 visible ASCII characters")
-            .help("remove it; `serve` makes it anew"));
-    }
-    Ok(())
-}
-
-fn read(path: &Path) -> io::Result<Secret<Vec<u8>>> {
-    // Should a pipe have come into its place, it is not waited for.
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    let mut bytes = Vec::with_capacity(*LENGTHS.end() + 2);
-    file.take(*LENGTHS.end() as u64 + 2).read_to_end(&mut bytes)?;
-    Ok(Secret::new(bytes))
 }
 
 fn socket(listen: &Listen) -> Result<(), Fault> {

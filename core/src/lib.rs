@@ -61,7 +61,7 @@ pub use request::{HeaderView, RequestHead};
 pub use secret::Secret;
 #[cfg(feature = "template")]
 pub use template::{Table, Template};
-pub use timestamp::timestamp;
+pub use timestamp::{civil_date, timestamp};
 pub use token_place::TokenPlace;
 pub use withheld::Withheld;
 

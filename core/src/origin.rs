@@ -23,7 +23,7 @@ use crate::Error;
 #[serde(try_from = "String", into = "String")]
 pub struct Origin {
     https: bool,
-    host: String,
+    host: Box<str>,
     port: u16,
 }
 
@@ -48,7 +48,7 @@ impl Origin {
             return Err(Error::config("names no host"));
         }
         let port = authority.port_u16().unwrap_or(if https { 443 } else { 80 });
-        Ok(Self { https, host: authority.host().to_ascii_lowercase(), port })
+        Ok(Self { https, host: authority.host().to_ascii_lowercase().into(), port })
     }
 
     /// Whether the scheme is `https`.
@@ -69,7 +69,7 @@ impl Origin {
     /// Whether the host is this machine itself: `localhost`, `127.0.0.0/8` or `::1`.
     pub fn is_loopback(&self) -> bool {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        self.host == "localhost"
+        &*self.host == "localhost"
             || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 

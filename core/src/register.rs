@@ -119,7 +119,6 @@ impl ProfileType {
 struct Registered<P: AuthProfile> {
     profile: Arc<Guarded<P>>,
     inputs: Inputs,
-    places: Option<Places>,
 }
 
 impl<P: AuthProfile> Registered<P> {
@@ -127,8 +126,9 @@ impl<P: AuthProfile> Registered<P> {
         let config: P::Config = config::parse(settings)?;
         let profile = guard(P::TYPE, "new", || P::new(config))??;
         let inputs = guard(P::TYPE, "inputs", || profile.inputs())?;
-        let places = guard(P::TYPE, "places", || profile.places())?;
-        Ok(Self { profile: Arc::new(Guarded::new(profile)), inputs, places })
+        // Asked for when somebody wants to know; that it can be said is known from here on.
+        guard(P::TYPE, "places", || profile.places())?;
+        Ok(Self { profile: Arc::new(Guarded::new(profile)), inputs })
     }
 }
 
@@ -138,7 +138,7 @@ impl<P: AuthProfile> Profile for Registered<P> {
     }
 
     fn places(&self) -> Option<Places> {
-        self.places.clone()
+        guard(P::TYPE, "places", || self.profile.places()).unwrap_or_default()
     }
 
     fn start(&self, start: Start) -> (Step, Box<dyn Flow>) {

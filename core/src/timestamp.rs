@@ -25,6 +25,20 @@ pub fn timestamp(text: &str) -> Option<SystemTime> {
     rfc_3339(text).or_else(|| httpdate::parse_http_date(text).ok())
 }
 
+/// Year, month and day of a day since the epoch, in UTC: the other way round, for types that write dates. `(1970, 1, 1)` for 0.
+#[inline]
+pub const fn civil_date(day: u64) -> (u64, u64, u64) {
+    let shifted = day + 719_468;
+    let era = shifted / 146_097;
+    let of_era = shifted % 146_097;
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year_of_era + era * 400 + (month <= 2) as u64, month, day)
+}
+
 /// The year 10000.
 const LAST: f64 = 253_402_300_800.0;
 
@@ -125,6 +139,20 @@ mod tests {
             let read = timestamp(text).unwrap_or_else(|| panic!("{text}"));
             let of = read.duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
             assert!((of - seconds).abs() < 1e-3, "{text}: {of}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_its_date_in_the_calendar_and_back() {
+        for (day, date) in
+            [(0, (1970, 1, 1)), (11_016, (2000, 2, 29)), (47_540, (2100, 2, 28)), (47_541, (2100, 3, 1))]
+        {
+            assert_eq!(civil_date(day), date);
+        }
+        for day in 0..200_000 {
+            let (year, month, date) = civil_date(day);
+            let signed = |number: u64| i64::try_from(number).unwrap();
+            assert_eq!(days(signed(year), signed(month), signed(date)), signed(day));
         }
     }
 

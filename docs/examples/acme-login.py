@@ -2,6 +2,7 @@
 """Acme's login endpoint as a Countersign profile type: a user and a password for a session, which each request carries."""
 import json
 import sys
+import urllib.parse
 
 PLUGIN = {"name": "acme-login", "version": "1.0.0", "description": "Acme's login endpoint, in Python"}
 TYPE = {
@@ -25,6 +26,16 @@ def create(settings):
     """Checks what can be known without a network; the host has checked the settings against the schema already."""
     if settings["user"] == "":
         raise Failure("config", "is empty; name Acme's technical user", field="user")
+    try:
+        url = urllib.parse.urlsplit(settings["login_url"])
+        scheme, host, user = url.scheme, url.hostname, url.username
+    except ValueError:
+        scheme = host = user = None
+    if scheme not in ("https", "http") or not host or user is not None:
+        raise Failure("config", "is not a URL: https://, a host without a user, a path", field="login_url")
+    if scheme == "http" and host not in ("localhost", "127.0.0.1", "::1"):
+        why = "is not https, so the password would travel in clear; plain http is for loopback"
+        raise Failure("config", why, field="login_url")
 
 
 def acquire(settings, start):

@@ -25,6 +25,9 @@ def over($step): step($step) | del(.talks[.ask.conversation | tostring]);
 def http($method; $url; $headers; $body):
   {need: {http: {method: $method, url: $url, headers: ($headers | to_entries | map({name: .key, value})), body: $body}}};
 
+# Whether a password may go there: https, or plain http on this machine; no user before the host.
+def is_safe_url: test("^(https://[^/?#@]+|http://(localhost|127[.]0[.]0[.]1|\\[::1\\])(:[0-9]+)?)([/?#]|$)");
+
 # The password is sent; the host checked the settings against the schema.
 def login($talk):
   .profiles[$talk.profile | tostring] as $settings
@@ -69,6 +72,8 @@ foreach (inputs | to_entries[0]) as {key: $message, value: $ask} ({};
     elif $message == "manifest" then say("types"; {types: [type]})
     elif $message == "create" and $ask.settings.user == "" then
       fail({kind: "config", message: "is empty; name Acme\u0027s technical user", field: "user"})
+    elif $message == "create" and ($ask.settings.login_url | is_safe_url | not) then
+      fail({kind: "config", message: "is not an https URL; plain http is for loopback", field: "login_url"})
     elif $message == "create" then .profiles[$ask.profile | tostring] = $ask.settings | say("created"; {inputs: {}})
     elif $message == "start" then start
     elif $message == "resume" then resume

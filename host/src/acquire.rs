@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use countersign::protocol::Start;
-use countersign::{Credential, Error, Inputs};
+use countersign::{Credential, Error, Inputs, Places};
 
 use crate::instance::Signing;
 
@@ -16,6 +16,11 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Acquire: Send + Sync + 'static {
     /// What the profile reads; the cache's key.
     fn inputs(&self) -> &Inputs;
+
+    /// Where the profile places values, if it says so.
+    fn places(&self) -> Option<Places> {
+        None
+    }
 
     /// Holds one whole conversation with the profile. Dropping the future cancels it.
     fn acquire(self: Arc<Self>, start: Start) -> BoxFuture<'static, Result<Credential, Error>>;

@@ -6,14 +6,12 @@ use countersign::{Place, Places};
 use crate::config::{ConnectorConfig, Finding, Findings};
 
 /// What is wrong with the profiles of connectors, by what each profile declares.
-pub(crate) fn conflicts<'p>(
-    connectors: &[ConnectorConfig],
-    places: impl Fn(&str) -> Option<&'p Places>,
-) -> Findings {
+pub(crate) fn conflicts(connectors: &[ConnectorConfig], places: impl Fn(&str) -> Option<Places>) -> Findings {
     let mut findings = Findings::new();
     for connector in connectors {
         let profiles: Vec<_> = connector.profiles.iter().map(|name| (name.as_str(), places(name))).collect();
-        let presents = |(_, places): &&Declared<'_>| places.is_some_and(Places::presents_certificate);
+        let presents =
+            |(_, places): &&Declared<'_>| places.as_ref().is_some_and(Places::presents_certificate);
         if let Some((name, _)) = profiles.iter().find(presents)
             && !connector.base_url.origin().is_https()
         {
@@ -23,20 +21,20 @@ pub(crate) fn conflicts<'p>(
         }
         for (turn, later) in profiles.iter().enumerate() {
             for earlier in profiles.iter().take(turn) {
-                findings.extend(between(connector, *earlier, *later, turn));
+                findings.extend(between(connector, earlier, later, turn));
             }
         }
     }
     findings
 }
 
-type Declared<'p> = (&'p str, Option<&'p Places>);
+type Declared<'p> = (&'p str, Option<Places>);
 
 /// What is wrong between a profile and one that comes after it.
 fn between(
     connector: &ConnectorConfig,
-    (first, before): Declared<'_>,
-    (second, after): Declared<'_>,
+    (first, before): &Declared<'_>,
+    (second, after): &Declared<'_>,
     turn: usize,
 ) -> Vec<Finding> {
     let (Some(before), Some(after)) = (before, after) else { return Vec::new() };

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::protocol::{Resume, Start, Step};
-use countersign::{Credential, Error, Inputs};
+use countersign::protocol::{Need, Resume, Start, Step};
+use countersign::{Credential, Error, Inputs, Places};
 use tracing::Instrument;
 
 use crate::acquire::{Acquire, BoxFuture};
 use crate::cache::Clock;
+use crate::endpoint::Endpoints;
 use crate::instance::{Instance, Signing};
 use crate::needs::Needs;
 
@@ -23,6 +24,8 @@ pub(crate) struct Driven {
     type_name: Arc<str>,
     instance: Box<dyn Instance>,
     needs: Needs,
+    /// Whose paths errors may name.
+    endpoints: Endpoints,
     clock: Clock,
 }
 
@@ -32,28 +35,45 @@ impl Driven {
         type_name: Arc<str>,
         instance: Box<dyn Instance>,
         needs: Needs,
+        endpoints: Endpoints,
         clock: Clock,
     ) -> Self {
-        Self { name, type_name, instance, needs, clock }
+        Self { name, type_name, instance, needs, endpoints, clock }
     }
 
     async fn converse(&self, start: Start) -> Result<Credential, Error> {
         let (mut step, mut conversation) = self.instance.start(start).await;
+        // Whom the step before asked.
+        let mut asked = None;
         for _ in 0..MOST_NEEDS {
             let event = match step {
                 Step::Done(credential) => return Ok(credential),
-                Step::Failed(error) => return Err(error),
-                Step::Need(need) => self.needs.meet(need).await,
+                Step::Failed(error) => return Err(self.named(asked.as_deref(), error)),
+                Step::Need(need) => {
+                    asked = match &need {
+                        Need::Http(request) => Some(request.url.clone()),
+                        _ => None,
+                    };
+                    self.needs.meet(need).await
+                }
             };
             step = conversation.resume(Resume { now: self.clock.tick().wall, event }).await;
         }
         match step {
             Step::Done(credential) => Ok(credential),
-            Step::Failed(error) => Err(error),
+            Step::Failed(error) => Err(self.named(asked.as_deref(), error)),
             Step::Need(_) => Err(Error::internal(format!(
                 "the type {} asks its host for more than {MOST_NEEDS} things in one conversation",
                 self.type_name
             ))),
+        }
+    }
+
+    /// An error with the endpoint in it that it is about.
+    fn named(&self, asked: Option<&str>, error: Error) -> Error {
+        match asked {
+            Some(url) => self.endpoints.name(url, error),
+            None => error,
         }
     }
 }
@@ -61,6 +81,10 @@ impl Driven {
 impl Acquire for Driven {
     fn inputs(&self) -> &Inputs {
         self.instance.inputs()
+    }
+
+    fn places(&self) -> Option<Places> {
+        self.instance.places()
     }
 
     fn acquire(self: Arc<Self>, start: Start) -> BoxFuture<'static, Result<Credential, Error>> {

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use countersign::Inputs;
 
 use crate::composition::conflicts;
 use crate::config::{
     Config, ConnectorConfig, Document, Finding, Findings, HttpConfig, PluginConfig, PluginsConfig,
-    ProfileConfig, ServeConfig, Sources, StoreConfig, Watched,
+    ProfileConfig, Resolved, ServeConfig, Sources, StoreConfig, Types, Watched,
 };
 use crate::explain::{Record, secrets_of};
 use crate::instance::{Instance, wait};
@@ -63,9 +64,9 @@ impl Setup {
         record: Option<&Record>,
     ) -> Result<Self, Findings> {
         let document = Document::read(path)?;
-        let Loaded { registry, plugins, mut findings, trusted } = types(&document, &shelf)?;
-        let refused_plugins = findings.len();
-        let (config, problems) = document.examine(&registry);
+        let Loaded { registry, plugins, refusals, mut findings, trusted } = types(&document, &shelf)?;
+        let refused_plugins = refusals.len();
+        let (config, problems) = document.examine(&Known { types: &registry, refusals: &refusals });
         findings.extend(problems);
         let Config { profiles, connectors, http, store, serve, .. } = config;
         let sources = Sources::system();
@@ -79,13 +80,8 @@ impl Setup {
                 Err(problems) => findings.extend(problems),
             }
         }
-        let places = |name: &str| {
-            ready
-                .iter()
-                .find(|profile| profile.name() == name)
-                .and_then(|profile| profile.made.instance.places())
-        };
-        findings.extend(conflicts(&connectors, places));
+        let made: HashMap<&str, &Made> = ready.iter().map(|ready| (ready.name(), &ready.made)).collect();
+        findings.extend(conflicts(&connectors, |name| made.get(name)?.instance.places()));
         if serve.is_some() {
             findings.extend(unsupplied_callers(&connectors, &ready));
         }
@@ -212,6 +208,15 @@ impl Setup {
         crate::certificates::ending(&self.profiles, now)
     }
 
+    /// What would keep `serve` from the files that it needs (its token's, its unix sockets'), were this user to start it now.
+    /// Nothing is made.
+    pub fn serve_faults(&self) -> Findings {
+        self.serve
+            .as_ref()
+            .map(|serve| crate::serve_files::faults(serve, &self.connectors))
+            .unwrap_or_default()
+    }
+
     /// What works and should be looked at.
     pub const fn warnings(&self) -> &Findings {
         &self.warnings
@@ -286,16 +291,23 @@ pub(crate) struct Made {
     pub(crate) warnings: Findings,
 }
 
-/// What an instance was made from: one that was made from the same is the same.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct MadeFrom {
-    type_name: Arc<str>,
-    code: Option<CodeId>,
-    default_lifetime: Duration,
-    /// The settings as they are written.
-    written: String,
-    /// The settings with the values of their sources.
-    resolved: [u8; 32],
+/// What an instance was made from, as a digest: one that was made from the same is the same. As the digest of its settings, it
+/// is shown to nobody.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MadeFrom([u8; 32]);
+
+impl MadeFrom {
+    fn of(profile: &ProfileConfig, code: Option<CodeId>, resolved: &Resolved) -> Self {
+        let ProfileConfig { type_name, default_lifetime, settings, .. } = profile;
+        // An unambiguous rendering.
+        let written = format!("{type_name:?} {code:?} {default_lifetime:?} {} ", settings.fingerprint());
+        let mut digest = Context::new(&SHA256);
+        digest.update(written.as_bytes());
+        digest.update(&resolved.digest());
+        let mut octets = [0; 32];
+        octets.copy_from_slice(digest.finish().as_ref());
+        Self(octets)
+    }
 }
 
 /// Makes an instance of a profile from what its sources hold now.
@@ -312,13 +324,7 @@ pub(crate) fn make(
     let instance = registry
         .instance(&profile.type_name, &resolved.value)
         .map_err(|error| Findings::from(profile.settings.locate(&error)))?;
-    let from = MadeFrom {
-        type_name: Arc::clone(&profile.type_name),
-        code: registry.code(&profile.type_name),
-        default_lifetime: profile.default_lifetime,
-        written: profile.settings.fingerprint(),
-        resolved: resolved.digest(),
-    };
+    let from = MadeFrom::of(profile, registry.code(&profile.type_name), &resolved);
     let (files, warnings) = (std::mem::take(&mut resolved.watched), std::mem::take(&mut resolved.warnings));
     let grants = registry.grants(&profile.type_name);
     Ok(Made { instance, grants, from, files, warnings })
@@ -328,7 +334,8 @@ pub(crate) fn make(
 struct Loaded {
     registry: Registry,
     plugins: Vec<About>,
-    /// What is wrong with single files although the rest can go on.
+    refusals: Vec<Refusal>,
+    /// The same as findings: what is wrong with single files although the rest can go on.
     findings: Findings,
     /// The files that say which plugins to trust, as they were before they were read.
     trusted: Vec<Watched>,
@@ -339,13 +346,40 @@ fn types(document: &Document, shelf: &Shelf) -> Result<Loaded, Findings> {
     let Folder { plugins, refusals } = load(&config, shelf);
     let mut findings = Findings::new();
     for refusal in &refusals {
-        let finding = Finding::about(refusal.file(), refusal.reason());
+        // Who misses a file refuses none.
+        let is_plugin = refusal.file() != config.lock && config.dir.as_deref() != Some(refusal.file());
+        let finding = |reason: &str| Finding::about(refusal.file(), reason);
         // The others can go on without the file; a profile that wants its types is an error by itself.
-        findings.push(if refusal.is_fatal() { finding } else { finding.as_warning() });
+        findings.push(match (refusal.is_fatal(), is_plugin) {
+            (true, true) => finding(&format!("refused: {}", refusal.reason())),
+            (true, false) => finding(refusal.reason()),
+            (false, true) => finding(refusal.reason()).as_refused(),
+            (false, false) => finding(refusal.reason()).as_warning(),
+        });
     }
     let notes = plugins.iter().map(|plugin| plugin.about().clone()).collect();
     let registry = plugins.into_iter().fold(Registry::built_in(), Registry::with_plugin);
-    Ok(Loaded { registry, plugins: notes, findings, trusted: config.watched })
+    Ok(Loaded { registry, plugins: notes, refusals, findings, trusted: config.watched })
+}
+
+/// The types that there are, and the files that would have brought others.
+struct Known<'a> {
+    types: &'a Registry,
+    refusals: &'a [Refusal],
+}
+
+impl Types for Known<'_> {
+    fn names(&self) -> Vec<&str> {
+        Types::names(self.types)
+    }
+
+    fn schema(&self, name: &str) -> Option<&serde_json::Value> {
+        self.types.schema(name)
+    }
+
+    fn refused(&self, name: &str) -> Option<&Path> {
+        self.refusals.iter().find(|refusal| refusal.concerns(name)).map(Refusal::file)
+    }
 }
 
 fn load(config: &PluginsConfig, shelf: &Shelf) -> Folder {
@@ -416,7 +450,7 @@ mod tests {
         let setup = Setup::read(&path).unwrap();
         let said = setup.warnings().to_string();
         assert_eq!(setup.refused_plugins(), 1, "{said}");
-        assert!(said.contains("acme.py: warning: is a script that may not be executed"), "{said}");
+        assert!(said.contains("acme.py: refused: is a script that may not be executed"), "{said}");
     }
 
     #[test]

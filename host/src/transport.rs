@@ -1,6 +1,5 @@
 //! Connections to other servers: TLS roots, proxies and limits in one place, for token endpoints and upstreams alike.
 
-use std::collections::HashMap;
 use std::error::Error as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -97,8 +96,9 @@ impl Transport {
 pub(crate) struct Transports {
     plain: Transport,
     roots: Option<Arc<[u8]>>,
-    proxy: Option<Origin>,
-    identities: Mutex<HashMap<[u8; 32], Transport>>,
+    proxy: Option<Arc<Origin>>,
+    /// Few, mostly none.
+    identities: Mutex<Vec<([u8; 32], Transport)>>,
 }
 
 /// How many identities connections are kept for.
@@ -106,7 +106,7 @@ const MOST_IDENTITIES: usize = 64;
 
 impl Transports {
     /// Those of `plain`, which was made of the same options.
-    pub(crate) fn new(plain: Transport, roots: Option<Arc<[u8]>>, proxy: Option<Origin>) -> Self {
+    pub(crate) fn new(plain: Transport, roots: Option<Arc<[u8]>>, proxy: Option<Arc<Origin>>) -> Self {
         Self { plain, roots, proxy, identities: Mutex::default() }
     }
 
@@ -126,19 +126,19 @@ impl Transports {
         }
         let digest = identity_of(certificate);
         let mut known = self.identities.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(transport) = known.get(&digest) {
+        if let Some((_, transport)) = known.iter().find(|(of, _)| *of == digest) {
             return Ok(transport.clone());
         }
         let identity = Secret::new(format!("{}\n{}", certificate.key_pem.expose(), certificate.chain_pem));
         let transport = Transport::new(Options {
             roots: self.roots.as_deref(),
             identity: Some(identity.expose().as_bytes()),
-            proxy: self.proxy.as_ref(),
+            proxy: self.proxy.as_deref(),
         })?;
         if known.len() >= MOST_IDENTITIES {
             known.clear();
         }
-        known.insert(digest, transport.clone());
+        known.push((digest, transport.clone()));
         Ok(transport)
     }
 }

@@ -206,7 +206,12 @@ fn without_a_configuration_it_says_what_to_give_and_a_script_is_the_issuer() {
     let folder = Folder::new();
     let (code, report) = test(&folder, &built::plugin("acme-login"), &["--isolation", "in-process"]);
     assert_eq!((code, failures(&report)), (0, Vec::new()));
-    assert!(report.to_string().contains("--config FILE") && report["skipped"].as_u64().unwrap() > 0);
+    assert!(
+        report.to_string().contains("--config FILE") && report["untried"].as_u64().unwrap() > 20,
+        "{report}"
+    );
+    let (code, _) = test(&folder, &built::plugin("acme-login"), &["--isolation", "in-process", "--strict"]);
+    assert_eq!(code, 1, "`--strict` does not let it pass that nothing was tried");
 
     let folder = self::folder(&["acme-login"]);
     let acquired = |answers: Value| {

@@ -181,7 +181,26 @@ fn login_session() -> Vec<Value> {
         &json!({ "login_url": "https://acme.example", "user": "", "password": "p" }),
     ));
     said.push(create(4, 3, "acme-login", &good));
-    let mut number = 10;
+    let mut number = 5;
+    for url in [
+        "login",
+        "//acme.example/login",
+        "ftp://acme.example/login",
+        "http://acme.example/login",
+        "https://u:p@acme.example/login",
+        "http://127.0.0.1.acme.example/login",
+        "http://127.0.0.1:8080",
+        "http://localhost/login",
+        "http://[::1]:8080/login",
+    ] {
+        said.push(create(
+            number,
+            number,
+            "acme-login",
+            &json!({ "login_url": url, "user": "u", "password": "p" }),
+        ));
+        number += 1;
+    }
     // One conversation for each answer that may come.
     for event in [
         answer(200, session),

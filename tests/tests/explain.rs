@@ -642,6 +642,37 @@ fn an_issuer_that_is_down() {
 }
 
 #[test]
+fn no_sentence_is_said_twice() {
+    let said = |folder: &Folder| run(folder, &["explain", "api", "--offline"]).out;
+    let times = |said: &str, words: &str, count: usize| {
+        assert_eq!(said.matches(words).count(), count, "{words}: {said}")
+    };
+
+    let issuer = FaultServer::start([Reply::status(503)]);
+    let text = said(&with_oauth2("https://api.example", &issuer.url("/token"), ""));
+    // The cause names it, and so does the line of the profile; what is to be done is said once.
+    times(&text, "status 503", 1);
+    times(&text, "answered 503", 1);
+    times(&text, "= help: ", 1);
+    times(&text, "no answer: nothing was sent, for want of a credential\n", 1);
+
+    let refused =
+        Reply::status(401).header("Content-Type", "application/json").body("{\"error\":\"invalid_client\"}");
+    let issuer = FaultServer::start([refused]);
+    let text = said(&with_oauth2("https://api.example", &issuer.url("/token"), ""));
+    times(&text, "is the client's id, secret or key the registered one", 1);
+    times(&text, "compare the settings of the profile", 1);
+    times(&text, "compare the profile's settings", 0);
+
+    let late = Reply::status(401).header("Date", date(600));
+    let api = FaultServer::start([late]);
+    let text = said(&with_jwt(&api.url("/"), "https://erp.example", "orders-api"));
+    times(&text, "this machine's clock is", 1);
+    times(&text, "\nclock:", 0);
+    times(&text, " dates its answers ", 1);
+}
+
+#[test]
 fn a_redirect_to_another_origin() {
     let bearer = format!("[profiles.given]\ntype = \"bearer\"\ntoken = \"{CANARY}\"\n");
     for (location, words) in [

@@ -88,7 +88,7 @@ fn signs(folder: &Folder) {
 fn a_crate_builds_passes_and_loads_as_it_is() {
     let folder = Folder::new();
     let said = typed(&folder, &["foo-x"]);
-    assert!(said.contains("test result: ok. 5 passed") && said.contains(" 0 failed, "), "{said}");
+    assert!(said.contains("test result: ok. 6 passed") && said.contains(" 0 failed, "), "{said}");
     logs_in(&folder);
 }
 
@@ -104,7 +104,7 @@ fn a_crate_that_signs_builds_passes_and_loads_as_it_is() {
 fn a_python_script_passes_and_loads_as_it_is_without_a_compiler() {
     let folder = Folder::new();
     let said = typed(&folder, &["foo-x", "--lang", "python"]);
-    assert!(said.contains("Ran 6 tests") && said.contains(" 0 failed, "), "{said}");
+    assert!(said.contains("Ran 7 tests") && said.contains(" 0 failed, "), "{said}");
     logs_in(&folder);
 }
 
@@ -120,7 +120,7 @@ fn a_python_script_that_signs_passes_and_loads_as_it_is() {
 fn a_shell_script_passes_and_loads_as_it_is() {
     let folder = Folder::new();
     let said = typed(&folder, &["foo-x", "--lang", "sh"]);
-    assert!(said.matches("\nok      ").count() >= 5 && said.contains(" 0 failed, "), "{said}");
+    assert!(said.matches("\nok      ").count() >= 9 && said.contains(" 0 failed, "), "{said}");
     logs_in(&folder);
 }
 

@@ -178,6 +178,61 @@ fn check_shows_each_problem_with_line_and_column_on_standard_error() {
 }
 
 #[test]
+fn check_tells_what_would_keep_serve_from_starting_and_makes_nothing() {
+    let token = "listen = \"127.0.0.1:0\"\naccess = \"token\"";
+    let profile = "[profiles.u]\ntype = \"basic\"\nusername = \"a\"\npassword = \"b\"\n";
+    let connector = "[connectors.c]\nbase_url = \"https://c.example\"\nprofile = \"u\"\n";
+    let with = |serve: &str| {
+        let folder = Folder::new();
+        folder.config(&format!("{profile}{connector}[serve]\n{serve}\n"));
+        folder
+    };
+    let nothing = |_: &Folder| {};
+    let held = |text: &'static str, mode: u32| {
+        move |folder: &Folder| {
+            let path = folder.put("countersign.token", text);
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    let good = "0123456789abcdef0123456789abcdef";
+    // What `check` says, `serve` does: the same set-up keeps it from starting, with the same words.
+    let cases: [(&str, &dyn Fn(&Folder), &str); 6] = [
+        (
+            &format!("{token}\ntoken_file = \"none/token\""),
+            &nothing,
+            "serve.token_file: the token file none/token cannot be",
+        ),
+        (token, &held("short", 0o600), "serve.token_file: the token file countersign.token holds no token"),
+        (token, &held("", 0o600), "serve.token_file: the token file countersign.token holds no token"),
+        (
+            token,
+            &held(good, 0o644),
+            "serve.token_file: the token file countersign.token can be read or written by others",
+        ),
+        ("listen = \"unix:none/a.sock\"", &nothing, "cannot listen on unix:none/a.sock: there is no"),
+        (
+            "listen = \"unix:a.sock\"",
+            &|folder| drop(folder.put("a.sock", "precious")),
+            "cannot listen on unix:a.sock: there is a file that is no socket",
+        ),
+    ];
+    for (serve, put, words) in cases {
+        let folder = with(serve);
+        put(&folder);
+        let here = format!("{}/", folder.path().display());
+        let before = fs::read_dir(folder.path()).unwrap().count();
+        let checked = run(&folder, &["check"]).failed(1).replace(&here, "");
+        assert!(checked.contains(words), "{checked}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before, "{checked}");
+        let served = run(&folder, &["serve"]);
+        assert!(served.code == 1 && served.err.replace(&here, "").contains(words), "{}", served.err);
+    }
+    let folder = with(token);
+    assert!(run(&folder, &["check"]).ok().ends_with("no problems found\n"));
+    assert!(!folder.path().join("countersign.token").exists());
+}
+
+#[test]
 fn check_warns_of_a_secret_that_everybody_may_read_and_lets_it_pass() {
     let folder = configured(NOWHERE);
     let password = folder.path().join("password");
@@ -262,6 +317,28 @@ fn header_prints_what_a_request_would_carry_and_sends_nothing() {
     let signed = run(&folder, &["header", "signed"]).ok();
     assert!(signed.starts_with("Authorization: Bearer eyJ") && signed.lines().count() == 1, "{signed}");
     assert!(run(&folder, &["header", "keyed", "--path", "/../../x"]).failed(1).contains("--path"));
+}
+
+#[test]
+fn the_page_of_a_type_has_what_is_hidden_in_alternatives_defaults_and_lines_for_a_terminal() {
+    let folder = Folder::new();
+    let listed = json_of(&run(&folder, &["types", "--json"]).ok());
+    for name in listed.as_array().unwrap().iter().map(|entry| entry["type"].as_str().unwrap()) {
+        let page = run(&folder, &["types", "show", name]).ok();
+        let long = page.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(long, None, "{name}");
+    }
+    let page = run(&folder, &["types", "show", "oauth2"]).ok();
+    for words in [
+        "  grant  one of those below, default \"client_credentials\"\n",
+        "    \"refresh_token\"  A refresh token that someone obtained before (RFC 6749 §6).\n",
+        "  client_key  secret string or table, optional\n",
+        "      accept_bearer  boolean, default false\n",
+        "  extra_headers  table of secret string, optional\n",
+        "  default_lifetime  string, default \"5m\"\n",
+    ] {
+        assert!(page.contains(words), "{words}{page}");
+    }
 }
 
 #[test]
@@ -437,6 +514,41 @@ fn a_file_that_is_no_plugin_is_refused_and_the_rest_goes_on() {
     let header = run(&folder, &["header", "keyed"]);
     assert_eq!((header.code, header.out.as_str()), (0, "Query: key=k%20y\n"), "{}", header.err);
     assert!(header.err.contains("libnonsense.so"), "{}", header.err);
+}
+
+#[test]
+fn a_type_whose_plugin_was_refused_is_told_with_the_file_and_why() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path().join("plugins")).unwrap();
+    // A library for an interface of the future, under a name that says nothing of its types.
+    let mut library = fs::read(built::plugin("acme-login")).unwrap();
+    let version = b"1.0.0\0acme-login\0";
+    let at: Vec<_> =
+        (0..library.len() - version.len()).filter(|at| library[*at..].starts_with(version)).collect();
+    assert!(!at.is_empty());
+    at.into_iter().for_each(|at| library[at] = b'9');
+    folder.put("plugins/libfuture.so", library);
+    folder.put("plugins/acme-script.py", "#!/usr/bin/env python3\n");
+    folder.config(
+        "[profiles.a]\ntype = \"acme-login\"\n[profiles.b]\ntype = \"acme-script\"\n[profiles.c]\ntype = \"basik\"\n",
+    );
+    let said = run(&folder, &["check"]).failed(1);
+    for words in [
+        "countersign.toml:2:8: profiles.a.type: there is no profile type `acme-login`: plugins/libfuture.so, which brings it, was refused\n",
+        "plugins/libfuture.so: refused: speaks version 9.0.0 of the plugin interface",
+        "countersign.toml:4:8: profiles.b.type: there is no profile type `acme-script`: plugins/acme-script.py, which brings it, was refused\n",
+        "plugins/acme-script.py: refused: is a script that may not be executed",
+        "countersign.toml:6:8: profiles.c.type: there is no profile type `basik`\n",
+    ] {
+        assert!(said.contains(words), "{words}\n{said}");
+    }
+    assert!(!said.contains("warning"), "{said}");
+    // Whom nobody needs holds nothing up, and is told.
+    folder.config("[plugins.future]\nrequired = false\n");
+    let checked = run(&folder, &["check"]);
+    assert!(checked.code == 1 && checked.out.contains("plugins/libfuture.so: refused: "), "{}", checked.out);
+    folder.config("[plugins.future]\nrequired = true\n");
+    assert!(run(&folder, &["check"]).failed(1).contains("plugins/libfuture.so: refused: speaks version"));
 }
 
 #[test]

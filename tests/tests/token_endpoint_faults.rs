@@ -57,13 +57,15 @@ fn toml(http: &str, endpoints: &[(&str, String)], api: &FaultServer) -> String {
 async fn all_fail_closed(http: &str, cases: &[Case]) {
     let folder = Folder::new();
     let api = FaultServer::start([Reply::status(200)]);
-    let endpoints: Vec<_> = cases.iter().map(|case| (case.name, case.server.url("/token"))).collect();
+    let url = |case: &Case| case.server.url(&format!("/t/token?key={SECRET}"));
+    let endpoints: Vec<_> = cases.iter().map(|case| (case.name, url(case))).collect();
     let host = folder.host(&toml(http, &endpoints, &api)).await;
     for Case { name, server, kind, says, retry_after } in cases {
         let Err(error) = get(&host, name, "/orders").await else { panic!("{name}: the call went out") };
         let words = format!("{error} {error:?}");
         assert_eq!(error.kind(), *kind, "{name}: {words}");
         assert!(words.contains(says), "{name}: {words}");
+        assert!(words.contains(&server.url("/t/token")), "{name}: the endpoint is not named: {words}");
         assert!(!words.contains(SECRET) && !words.contains(BODY), "{name}: {words}");
         assert_eq!(error.retry_after(), retry_after.map(Duration::from_secs), "{name}");
         // Within the pause nobody asks again, and nobody calls the API instead.
@@ -406,4 +408,27 @@ async fn a_credential_keeps_serving_while_its_issuer_is_down_until_its_end_and_n
     let served = api.count();
     assert!(get(&host, "erp", "/").await.is_err());
     assert_eq!(api.count(), served, "the API was called without a credential");
+}
+
+/// A type that names nobody, and paths that only the operator may know.
+#[tokio::test]
+async fn the_host_names_the_endpoint_where_a_type_does_not_and_no_path_that_a_source_gave() {
+    let plain = FaultServer::start([Reply::status(401)]);
+    let sourced = FaultServer::start([Reply::status(401)]);
+    let folder = Folder::new().with_plugins(&["acme-login"]);
+    folder.put("login-url", sourced.url(&format!("/{SECRET}/login")));
+    let profile = |name: &str, url: &str| {
+        format!(
+            "[profiles.{name}]\ntype = \"acme-login\"\nlogin_url = \"{url}\"\nuser = \"u\"\npassword = \"p\"\n\
+             [connectors.{name}]\nbase_url = \"https://api.example\"\nprofile = \"{name}\"\n"
+        )
+    };
+    let toml = profile("plain", &plain.url("/sessions/login")) + &profile("sourced", "${file:login-url}");
+    let host = folder.host(&toml).await;
+    let Err(error) = get(&host, "plain", "/").await else { panic!("the call went out") };
+    let said = format!("{}: answered with status 401", plain.url("/sessions/login"));
+    assert!(error.to_string().contains(&said), "{error}");
+    let Err(error) = get(&host, "sourced", "/").await else { panic!("the call went out") };
+    let said = format!("{}: answered with status 401", sourced.url("").trim_end_matches('/'));
+    assert!(error.to_string().contains(&said) && !error.to_string().contains(SECRET), "{error}");
 }

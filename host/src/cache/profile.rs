@@ -23,8 +23,7 @@ use crate::acquire::Acquire;
 /// A usable credential, or why there is none.
 pub type Outcome = Result<Arc<Snapshot>, Arc<Failure>>;
 
-/// What the caches of a host share. Cloning gives the same things again.
-#[derive(Clone)]
+/// What the caches of a host share.
 pub struct Environment {
     /// What lifetimes run on.
     pub clock: Clock,
@@ -58,7 +57,7 @@ pub struct Settings {
 pub struct ProfileCache {
     /// Of the one credential of profiles without inputs.
     front: Arc<Front>,
-    /// The one of `shared`, near at hand.
+    /// The one of the environment, near at hand.
     clock: Clock,
     shared: Arc<Shared>,
     epoch: ArcSwap<Epoch>,
@@ -68,17 +67,31 @@ pub struct ProfileCache {
 /// What all slots of a profile share.
 pub(crate) struct Shared {
     pub(crate) name: Arc<str>,
-    pub(crate) clock: Clock,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) jitter: Jitter,
+    environment: Arc<Environment>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) tasks: Tasks,
+    tasks: Tasks,
 }
 
 impl Shared {
-    pub(crate) fn new(name: Arc<str>, environment: Environment) -> Self {
-        let Environment { clock, store, jitter, runtime } = environment;
-        Self { name, clock, store, jitter, counters: Arc::default(), tasks: Tasks::on(runtime) }
+    pub(crate) fn new(name: Arc<str>, environment: Arc<Environment>, counters: Arc<Counters>) -> Self {
+        Self { name, environment, counters, tasks: Tasks::default() }
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.environment.clock
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.environment.store
+    }
+
+    pub(crate) fn jitter(&self) -> &Jitter {
+        &self.environment.jitter
+    }
+
+    /// Runs a conversation to its end, whatever becomes of the caller.
+    pub(crate) fn spawn(&self, conversation: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(&self.environment.runtime, conversation);
     }
 }
 
@@ -89,11 +102,11 @@ struct Epoch {
     slots: Slots,
 }
 
+/// Made when the first caller comes.
 enum Slots {
     /// The profile declares no inputs.
-    Sole(Arc<Slot>),
-    /// Made when the first caller comes.
-    Keyed(OnceLock<Cache<Key, Arc<Slot>>>),
+    Sole(OnceLock<Arc<Slot>>),
+    Keyed(OnceLock<Box<Cache<Key, Arc<Slot>>>>),
 }
 
 /// How many keys a profile's cache holds, and for how long unused; the least recently used go first.
@@ -102,13 +115,13 @@ const IDLE: Duration = Duration::from_secs(3600);
 
 impl ProfileCache {
     /// An empty cache; `name` is the profile's, for logs. Nothing is spawned and nothing acquired before it is used.
-    pub fn new(name: impl Into<Arc<str>>, settings: Settings, environment: Environment) -> Self {
+    pub fn new(name: impl Into<Arc<str>>, settings: Settings, environment: Arc<Environment>) -> Self {
         Self::counting(name.into(), settings, environment, Arc::default())
     }
 
     /// An empty cache that counts on where this one is: for the profile that comes after it under its name.
     #[must_use]
-    pub fn successor(&self, settings: Settings, environment: Environment) -> Self {
+    pub fn successor(&self, settings: Settings, environment: Arc<Environment>) -> Self {
         let name = Arc::clone(&self.shared.name);
         Self::counting(name, settings, environment, Arc::clone(&self.shared.counters))
     }
@@ -116,13 +129,13 @@ impl ProfileCache {
     fn counting(
         name: Arc<str>,
         settings: Settings,
-        environment: Environment,
+        environment: Arc<Environment>,
         counters: Arc<Counters>,
     ) -> Self {
-        let shared = Arc::new(Shared { counters, ..Shared::new(name, environment) });
-        let front = Arc::new(Front::replicated(0));
-        let epoch = ArcSwap::from_pointee(Epoch::new(0, settings, &shared, &front));
-        Self { front, clock: shared.clock.clone(), shared, epoch, replacing: Mutex::new(()) }
+        let (clock, front) = (environment.clock.clone(), Arc::new(Front::replicated(0)));
+        let shared = Arc::new(Shared::new(name, environment, counters));
+        let epoch = ArcSwap::from_pointee(Epoch::new(0, settings));
+        Self { front, clock, shared, epoch, replacing: Mutex::new(()) }
     }
 
     /// The hot path: sets the headers of the current credential, if it is fresh, headers are all that it places, and
@@ -144,7 +157,7 @@ impl ProfileCache {
     fn try_place_anew(&self, headers: &mut HeaderMap) -> Option<Generation> {
         self.front.place_anew(self.clock.now(), headers, &self.shared.counters, || {
             match &self.epoch.load().slots {
-                Slots::Sole(slot) => slot.snapshot(),
+                Slots::Sole(slot) => slot.get()?.snapshot(),
                 Slots::Keyed(_) => None,
             }
         })
@@ -153,9 +166,9 @@ impl ProfileCache {
     /// A usable credential, if there is one; never waits. When its renewal is due, this starts it.
     pub fn try_current(&self, caller: &Caller, target: &Origin) -> Option<Arc<Snapshot>> {
         let epoch = self.epoch.load();
-        let now = self.shared.clock.now();
+        let now = self.clock.now();
         let snapshot = match &epoch.slots {
-            Slots::Sole(slot) => slot.usable(now)?,
+            Slots::Sole(slot) => slot.get()?.usable(now)?,
             Slots::Keyed(slots) => slots.get()?.get(&epoch.view(caller, target))?.usable(now)?,
         };
         self.shared.counters.placements.bump();
@@ -169,7 +182,7 @@ impl ProfileCache {
     pub async fn current(&self, caller: &Caller, target: &Origin) -> Outcome {
         loop {
             let epoch = self.epoch.load_full();
-            let outcome = epoch.slot(caller, target, &self.shared).obtain().await;
+            let outcome = epoch.slot(caller, target, self).obtain().await;
             // What settings brought that were replaced meanwhile is not used.
             if Arc::ptr_eq(&epoch, &self.epoch.load()) {
                 if outcome.is_ok() {
@@ -193,7 +206,7 @@ impl ProfileCache {
         generation: Generation,
         challenge: Challenge,
     ) -> bool {
-        self.epoch.load().slot(caller, target, &self.shared).reject(generation, challenge)
+        self.epoch.load().slot(caller, target, self).reject(generation, challenge)
     }
 
     /// New settings win at once: what was obtained under those before is not placed any more, and there is no way
@@ -202,23 +215,31 @@ impl ProfileCache {
         let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let number = self.epoch.load().number + 1;
         self.front.take_over(number);
-        self.epoch.store(Arc::new(Epoch::new(number, settings, &self.shared, &self.front)));
+        self.epoch.store(Arc::new(Epoch::new(number, settings)));
         tracing::info!(profile = &*self.shared.name, "the settings were replaced");
+    }
+
+    /// Who obtains its credentials now.
+    pub(crate) fn acquire(&self) -> Arc<dyn Acquire> {
+        Arc::clone(&self.epoch.load().settings.acquire)
     }
 
     /// How the profile is doing.
     pub fn status(&self) -> Status {
-        let now = self.shared.clock.tick().effective;
+        let now = self.clock.tick().effective;
         let epoch = self.epoch.load();
-        let slots = match &epoch.slots {
-            Slots::Sole(slot) => vec![Arc::clone(slot)],
-            Slots::Keyed(slots) => slots.get().into_iter().flatten().map(|(_, slot)| slot).collect(),
+        let slots: Vec<_> = match &epoch.slots {
+            Slots::Sole(slot) => slot.get().cloned().into_iter().collect(),
+            Slots::Keyed(slots) => {
+                slots.get().into_iter().flat_map(|slots| slots.iter()).map(|(_, slot)| slot).collect()
+            }
         };
+        let per_caller = matches!(epoch.slots, Slots::Keyed(_));
         let snapshot = slots.iter().filter_map(|slot| slot.snapshot()).max_by_key(|it| it.generation());
         let failures = slots.iter().filter_map(|slot| slot.failing(now));
         Status {
-            per_caller: matches!(epoch.slots, Slots::Keyed(_)),
-            keys: slots.len(),
+            per_caller,
+            keys: if per_caller { slots.len() } else { 1 },
             usable: slots
                 .iter()
                 .filter_map(|slot| slot.snapshot())
@@ -274,34 +295,35 @@ pub struct Status {
 }
 
 impl Epoch {
-    fn new(number: u64, settings: Settings, shared: &Arc<Shared>, front: &Arc<Front>) -> Self {
-        let settings = Arc::new(settings);
+    fn new(number: u64, settings: Settings) -> Self {
         let inputs = settings.acquire.inputs();
         let slots = if inputs.caller_attributes().len() == 0 && !inputs.reads_target() {
-            let (shared, settings) = (Arc::clone(shared), Arc::clone(&settings));
-            Slots::Sole(Arc::new(Slot::new(shared, settings, number, Key::sole(), Arc::clone(front))))
+            Slots::Sole(OnceLock::new())
         } else {
             Slots::Keyed(OnceLock::new())
         };
-        Self { number, settings, slots }
+        Self { number, settings: Arc::new(settings), slots }
     }
 
     fn view<'a>(&'a self, caller: &'a Caller, target: &'a Origin) -> KeyView<'a> {
         KeyView { inputs: self.settings.acquire.inputs(), caller, target }
     }
 
-    fn slot(&self, caller: &Caller, target: &Origin, shared: &Arc<Shared>) -> Arc<Slot> {
+    fn slot(&self, caller: &Caller, target: &Origin, of: &ProfileCache) -> Arc<Slot> {
+        let made = |key, front| {
+            let (shared, settings) = (Arc::clone(&of.shared), Arc::clone(&self.settings));
+            Arc::new(Slot::new(shared, settings, self.number, key, front))
+        };
         let slots = match &self.slots {
-            Slots::Sole(slot) => return Arc::clone(slot),
-            Slots::Keyed(slots) => slots.get_or_init(slots_by_key),
+            Slots::Sole(slot) => {
+                return Arc::clone(slot.get_or_init(|| made(Key::sole(), Arc::clone(&of.front))));
+            }
+            Slots::Keyed(slots) => slots.get_or_init(|| Box::new(slots_by_key())),
         };
         let view = self.view(caller, target);
         slots.get(&view).unwrap_or_else(|| {
             let key = view.to_key();
-            slots.get_with(key.clone(), || {
-                let front = Arc::new(Front::single(self.number));
-                Arc::new(Slot::new(Arc::clone(shared), Arc::clone(&self.settings), self.number, key, front))
-            })
+            slots.get_with(key.clone(), || made(key, Arc::new(Front::single(self.number))))
         })
     }
 }

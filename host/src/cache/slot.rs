@@ -105,7 +105,7 @@ impl Slot {
     /// A usable credential, or the reason why there is none.
     pub(crate) async fn obtain(self: &Arc<Self>) -> Outcome {
         loop {
-            let now = self.shared.clock.tick().effective;
+            let now = self.shared.clock().tick().effective;
             if let Some(snapshot) = self.usable(now) {
                 return Ok(snapshot);
             }
@@ -130,21 +130,21 @@ impl Slot {
         let (mut lead, mut wait) = self.flight.join();
         for _ in 0..3 {
             if let Some(leader) = lead.take() {
-                self.shared.tasks.spawn(Arc::clone(self).lead(leader));
+                self.shared.spawn(Arc::clone(self).lead(leader));
             }
             match (&mut wait).await {
                 Turn::Landed(outcome) => return outcome,
                 Turn::Lead(leader) => lead = Some(leader),
             }
         }
-        let since = self.shared.clock.tick();
+        let since = self.shared.clock().tick();
         let (error, until) = (Error::unavailable("the host is shutting down"), since.effective);
         Err(Arc::new(Failure { error, since: since.wall, pause: None, until }))
     }
 
     async fn lead(self: Arc<Self>, leader: Leader<Outcome>) {
         // The flight before may have landed between this caller's look and its joining.
-        let now = self.shared.clock.tick().effective;
+        let now = self.shared.clock().tick().effective;
         let fresh = self.snapshot().filter(|snapshot| now < snapshot.life().refresh_at);
         let outcome = match (fresh, self.failing(now)) {
             (Some(snapshot), _) => Ok(snapshot),
@@ -158,14 +158,14 @@ impl Slot {
         if let (Some(leader), _) = self.flight.join() {
             tracing::debug!(profile = &*self.shared.name, "renewing the credential ahead of its end");
             bump(&self.shared.counters.renewals);
-            self.shared.tasks.spawn(Arc::clone(self).lead(leader));
+            self.shared.spawn(Arc::clone(self).lead(leader));
         }
     }
 
     /// A credential for this caller only, of which a bounded number is obtained at a time.
     async fn obtain_alone(self: &Arc<Self>) -> Outcome {
         let _permit = self.alone.acquire().await;
-        match self.failing(self.shared.clock.tick().effective) {
+        match self.failing(self.shared.clock().tick().effective) {
             Some(failure) => Err(failure),
             None => self.acquire().await.inspect(|snapshot| {
                 snapshot.claim();
@@ -176,11 +176,11 @@ impl Slot {
     /// One conversation, and what follows from it.
     async fn acquire(&self) -> Outcome {
         bump(&self.shared.counters.acquires);
-        let asked = self.shared.clock.tick();
+        let asked = self.shared.clock().tick();
         let challenge = self.state().challenge.take();
         match Contained::new(self.converse(asked, challenge.clone())).await {
             Ok(snapshot) => {
-                let took = self.shared.clock.tick().effective.saturating_sub(asked.effective);
+                let took = self.shared.clock().tick().effective.saturating_sub(asked.effective);
                 tracing::debug!(profile = &*self.shared.name, took_ms = took, "acquired a credential");
                 Ok(self.publish(snapshot))
             }
@@ -195,7 +195,7 @@ impl Slot {
 
     async fn converse(&self, asked: Moment, challenge: Option<Challenge>) -> Result<Snapshot, Error> {
         let (acquire, id) = (&self.settings.acquire, StateId::new(&self.settings.store_as, &self.key));
-        let previous = self.shared.store.load(id.clone()).await?;
+        let previous = self.shared.store().load(id.clone()).await?;
         let start = Start {
             now: asked.wall,
             caller: self.key.caller(acquire.inputs()),
@@ -211,9 +211,9 @@ impl Slot {
         if let Some(renewal) = renewal
             && previous.is_none_or(|previous| previous.expose() != renewal.expose())
         {
-            self.shared.store.save(id, renewal.clone()).await?;
+            self.shared.store().save(id, renewal.clone()).await?;
         }
-        let (now, chance) = (self.shared.clock.tick().effective, self.shared.jitter.chance());
+        let (now, chance) = (self.shared.clock().tick().effective, self.shared.jitter().chance());
         let life = Life::new(credential.lifetime(), asked, now, self.settings.default_lifetime, chance)?;
         Snapshot::new(credential, life, |credential| acquire.signer(credential)).await
     }
@@ -232,7 +232,7 @@ impl Slot {
     }
 
     fn fail(&self, error: Error) -> Arc<Failure> {
-        let now = self.shared.clock.tick();
+        let now = self.shared.clock().tick();
         self.shared.counters.failed(error.kind());
         self.separate.store(false, Ordering::Relaxed);
         let mut state = self.state();
@@ -241,7 +241,7 @@ impl Slot {
             return Arc::clone(known);
         }
         state.streak = state.streak.saturating_add(1);
-        let pause = pause(&error, state.streak, self.shared.jitter.chance());
+        let pause = pause(&error, state.streak, self.shared.jitter().chance());
         let until = pause.map_or(u64::MAX, |pause| now.effective.saturating_add(pause.as_millis() as u64));
         tracing::warn!(
             profile = &*self.shared.name,
@@ -262,7 +262,7 @@ impl Slot {
     /// An upstream rejected that credential. Returns whether trying again may help: whether the next credential
     /// will be another one.
     pub(crate) fn reject(&self, generation: Generation, challenge: Challenge) -> bool {
-        let now = self.shared.clock.tick().effective;
+        let now = self.shared.clock().tick().effective;
         let mut state = self.state();
         let Some(snapshot) = self.snapshot() else {
             if state.single_use {
@@ -280,7 +280,7 @@ impl Slot {
         }
         tracing::info!(profile, %generation, status = challenge.status, "the credential was rejected");
         bump(&self.shared.counters.rejections);
-        state.rejections.heard(now, self.shared.jitter.chance());
+        state.rejections.heard(now, self.shared.jitter().chance());
         state.challenge = Some(challenge);
         self.current.store(None);
         self.front.withdraw(self.epoch);

@@ -5,28 +5,35 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 /// The conversations under way. They end when their owner [closes](Tasks::close) this.
-pub(crate) struct Tasks {
-    runtime: Handle,
-    /// `None` once closed.
-    running: Mutex<Option<JoinSet<()>>>,
+#[derive(Default)]
+pub(crate) struct Tasks(Mutex<Running>);
+
+#[derive(Default)]
+enum Running {
+    /// Not one was ever begun.
+    #[default]
+    None,
+    Some(JoinSet<()>),
+    Closed,
 }
 
 impl Tasks {
-    pub(crate) fn on(runtime: Handle) -> Self {
-        Self { runtime, running: Mutex::new(Some(JoinSet::new())) }
-    }
-
     /// Runs a task to its end, whatever becomes of the caller; once closed, drops it.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = running.as_mut() {
+    pub(crate) fn spawn(&self, runtime: &Handle, task: impl Future<Output = ()> + Send + 'static) {
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*running, Running::None) {
+            *running = Running::Some(JoinSet::new());
+        }
+        if let Running::Some(running) = &mut *running {
             while running.try_join_next().is_some() {}
-            running.spawn_on(task, &self.runtime);
+            running.spawn_on(task, runtime);
         }
     }
 
     pub(crate) fn close(&self) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = std::mem::replace(&mut *running, Running::Closed);
         drop(running);
+        drop(ended);
     }
 }

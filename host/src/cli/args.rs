@@ -211,6 +211,10 @@ pub(crate) struct PluginsTest {
     /// Without it, one JSON answer with what most token and login endpoints answer.
     #[arg(long, value_name = "FILE")]
     pub(crate) script: Option<PathBuf>,
+    /// Fail, too, when checks were skipped for want of settings or of the issuer's answers: for a CI. What does not apply to
+    /// a type is not missed.
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Only in that home.
     #[arg(long, value_enum)]
     pub(crate) isolation: Option<IsolationArgument>,

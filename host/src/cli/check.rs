@@ -8,11 +8,14 @@ use crate::Setup;
 /// Checks all that can be known without a network.
 pub(super) fn run(config: &Path) -> Result<(), Failure> {
     let setup = Setup::read(config)?;
-    let ending = setup.ending(SystemTime::now());
-    if ending.has_errors() {
-        return Err(ending.into());
+    let mut found = setup.ending(SystemTime::now());
+    found.extend(setup.serve_faults());
+    found.extend(setup.warnings().iter().cloned());
+    found.sort();
+    if found.has_errors() {
+        return Err(found.into());
     }
-    for warning in setup.warnings().iter().chain(ending.iter()) {
+    for warning in found.iter() {
         print(format_args!("{warning}\n"))?;
     }
     let count = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };

@@ -11,6 +11,7 @@ mod header;
 mod jwks;
 mod new_plugin;
 mod output;
+mod paragraphs;
 mod plugins;
 mod serve;
 mod settings;

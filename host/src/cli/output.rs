@@ -44,6 +44,13 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
+/// How many characters a line of standard output should have: those of the terminal, but no more than one likes to read.
+pub(crate) fn width() -> usize {
+    const USUAL: usize = 80;
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0);
+    size.map_or(USUAL, |size| usize::from(size.ws_col)).clamp(40, 100)
+}
+
 /// Colours, where standard output is a terminal and `NO_COLOR` is not set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Paint(bool);

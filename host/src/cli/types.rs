@@ -1,5 +1,6 @@
 use super::Failure;
-use super::output::{Paint, print};
+use super::output::{Paint, print, width};
+use super::paragraphs::blocks;
 use super::settings::describe;
 use crate::config::nearest;
 use crate::registry::Registry;
@@ -36,18 +37,25 @@ pub(super) fn show(types: &Registry, name: &str, json: bool) -> Result<(), Failu
     if json {
         return Ok(print(format_args!("{:#}\n", entry(types, name).unwrap_or_default()))?);
     }
-    let paint = Paint::stdout();
-    print(format_args!(
-        "{}  {}\n{}\n\n",
-        paint.bold(name),
-        paint.dim(format_args!("({home})")),
-        manifest.summary
-    ))?;
+    let (paint, width) = (Paint::stdout(), width());
+    let summary = blocks(&manifest.summary, width, 0);
+    print(format_args!("{}  {}\n{summary}\n", paint.bold(name), paint.dim(format_args!("({home})"))))?;
     if let Some(about) = manifest.schema.get("description").and_then(serde_json::Value::as_str) {
-        print(format_args!("{about}\n\n"))?;
+        for paragraph in about.split("\n\n") {
+            print(format_args!("{}\n", blocks(paragraph, width, 0)))?;
+        }
     }
-    print(format_args!("[profiles.NAME]\n  type = \"{name}\"\n{}", describe(&manifest.schema, paint)))?;
+    let settings = describe(&manifest.schema, width, paint);
+    print(format_args!("[profiles.NAME]\n  type = \"{name}\"\n{settings}{}", host_settings(width, paint)))?;
     Ok(())
+}
+
+/// What the host reads of a profile, whatever its type is.
+fn host_settings(width: usize, paint: Paint) -> String {
+    let about =
+        "How long a credential is used whose issuer does not say for how long. Every type has this setting.";
+    let lifetime = serde_json::json!({ "type": "string", "default": "5m", "description": about });
+    describe(&serde_json::json!({ "properties": { "default_lifetime": lifetime } }), width, paint)
 }
 
 fn entry(types: &Registry, name: &str) -> Option<serde_json::Value> {

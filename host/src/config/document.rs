@@ -23,6 +23,11 @@ pub trait Types {
 
     /// The JSON Schema (draft 2020-12) of a type's settings; `None` when there is no such type.
     fn schema(&self, name: &str) -> Option<&serde_json::Value>;
+
+    /// The plugin file that brings a type of that name and was refused, for the error that there is no such type.
+    fn refused(&self, _name: &str) -> Option<&Path> {
+        None
+    }
 }
 
 /// A configuration that is well-formed TOML; what its tables mean is not looked at yet.

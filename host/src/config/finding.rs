@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 pub enum Severity {
     /// Nothing starts with it.
     Error,
+    /// A plugin file is not used. What does not need it works.
+    Refused,
     /// It works, and somebody should look at it.
     Warning,
 }
@@ -59,6 +61,13 @@ impl Finding {
         self.severity = Severity::Warning;
         self
     }
+
+    /// Makes it that of a plugin file that is not used.
+    #[must_use]
+    pub const fn as_refused(mut self) -> Self {
+        self.severity = Severity::Refused;
+        self
+    }
 }
 
 impl fmt::Display for Finding {
@@ -67,9 +76,11 @@ impl fmt::Display for Finding {
         if self.line > 0 {
             write!(f, "{}:{}:", self.line, self.column)?;
         }
-        if self.severity == Severity::Warning {
-            f.write_str(" warning:")?;
-        }
+        f.write_str(match self.severity {
+            Severity::Error => "",
+            Severity::Refused => " refused:",
+            Severity::Warning => " warning:",
+        })?;
         if !self.path.is_empty() {
             write!(f, " {}:", self.path)?;
         }

@@ -4,6 +4,7 @@
 //! Here: the grammar, the sources of values (`${env:…}`, `${file:…}`), the check of a profile's settings against its
 //! type's schema, and the schema of the whole. Not here: making profiles, loading plugins, opening connections.
 
+mod alike;
 mod authority;
 mod check;
 mod connector;

@@ -5,7 +5,7 @@ use super::rejection::statuses;
 use super::{Findings, Site};
 
 /// `[connectors.NAME.probe]`: the call by which `countersign test` and `explain` try a connector out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Probe {
     /// `method`; GET unless configured, or POST where there is a body.
     pub method: Method,

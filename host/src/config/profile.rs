@@ -12,7 +12,7 @@ use super::{Findings, Site, name};
 #[derive(Debug, Clone)]
 pub struct ProfileConfig {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its type, which exists.
     pub type_name: Arc<str>,
     /// How long a credential is used when its issuer does not say; 5 min unless configured.
@@ -28,7 +28,9 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 /// Reads every profile; one with a fault is left out.
 pub(crate) fn read(sites: &[(&str, Site)], types: &dyn Types, findings: &mut Findings) -> Vec<ProfileConfig> {
     let mut known = Known { types, checks: HashMap::new() };
-    sites.iter().filter_map(|(name, site)| profile(name, site, &mut known, findings)).collect()
+    let mut profiles = Vec::with_capacity(sites.len());
+    profiles.extend(sites.iter().filter_map(|(name, site)| profile(name, site, &mut known, findings)));
+    profiles
 }
 
 /// The types met so far, each with its schema made ready once.
@@ -47,7 +49,7 @@ fn profile(name: &str, site: &Site, known: &mut Known<'_>, findings: &mut Findin
     let type_name = reader.string("type")?;
     let check = known.check(type_name, &mut reader)?;
     Some(ProfileConfig {
-        name: name.to_owned(),
+        name: name.into(),
         type_name: check.type_name(),
         default_lifetime: lifetime.unwrap_or(DEFAULT_LIFETIME),
         settings: Settings::new(site.clone(), check),
@@ -65,6 +67,14 @@ impl Known<'_> {
         }
         let Some(schema) = self.types.schema(type_name) else {
             let shown = if name::fault(type_name).is_none() { type_name } else { "…" };
+            if let Some(file) = self.types.refused(type_name) {
+                let file = file.display();
+                let message =
+                    format!("there is no profile type `{shown}`: {file}, which brings it, was refused");
+                let help = format!("mend that file: the line `{file}: refused: …` says what is wrong");
+                reader.fault("type", message, Some(&help));
+                return None;
+            }
             let help = name::suggestion(type_name, &self.types.names(), "there are no types");
             reader.fault("type", format!("there is no profile type `{shown}`"), Some(&help));
             return None;

@@ -7,7 +7,7 @@ use super::{Findings, Site};
 /// `[connectors.NAME.rejection]`: which answers say that the credential was refused, and what follows.
 ///
 /// An answer is a rejection when it is like one of the signs: the table's own, or one of those in `also`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Rejection {
     /// The signs of a rejection; at least one.
     pub signs: Vec<RejectionSign>,
@@ -19,7 +19,7 @@ pub struct Rejection {
 
 /// What one kind of rejection looks like: its status is one of `statuses`, **and** every one of `headers` contains its
 /// text, **and** its body contains `body_contains`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RejectionSign {
     /// `status`; 401 unless configured.
     pub statuses: Vec<StatusCode>,
@@ -30,7 +30,7 @@ pub struct RejectionSign {
 }
 
 /// Which refused requests are sent once more.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Replay {
     /// Those of idempotent methods (RFC 9110 §9.2.2).
     #[default]

@@ -82,9 +82,32 @@ impl Settings {
         digest.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// The settings as they are written, without any text that holds a reference to a source.
+    pub(crate) fn written(&self) -> Json {
+        let settings = self.site.table().iter().filter(|entry| !profile::KEYS.contains(&&*entry.key));
+        Json::Object(settings.map(|entry| (entry.key.to_string(), written(&entry.node))).collect())
+    }
+
+    /// The schema of the type.
+    pub(crate) fn schema(&self) -> &Json {
+        self.check.schema()
+    }
+
     /// Where the profile's table stands.
     pub const fn site(&self) -> &Site {
         &self.site
+    }
+}
+
+fn written(node: &Node) -> Json {
+    match &node.value {
+        Value::String(text) if text.expose().contains('$') => Json::Null,
+        Value::String(text) => Json::String(text.expose().clone()),
+        Value::Array(items) => items.iter().map(written).collect(),
+        Value::Table(table) => {
+            Json::Object(table.iter().map(|entry| (entry.key.to_string(), written(&entry.node))).collect())
+        }
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => Json::Null,
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::check::{self, Check};
 use super::issuer::{Fault, Issuer};
+use super::report::Want;
 use super::script::Stated;
 use super::subject::Case;
 use super::talk::{Talked, YEAR, start, target, today};
@@ -33,7 +34,8 @@ impl First {
     }
 }
 
-const NEEDED: [&Check; 10] = [
+/// What needs a credential.
+pub(super) const NEEDED: [&Check; 10] = [
     check::PLACEMENTS_VALID,
     check::PLACES_KEPT,
     check::LIFETIME_AHEAD,
@@ -45,7 +47,7 @@ const NEEDED: [&Check; 10] = [
     check::RENEWAL_TAKEN,
     check::CHALLENGE_TAKEN,
 ];
-const FAULTS: [&Check; 6] = [
+pub(super) const FAULTS: [&Check; 6] = [
     check::NO_ANSWER,
     check::UNWELL,
     check::RATE_LIMITED,
@@ -97,9 +99,9 @@ fn first(trial: &mut Trial<'_>, case: &Case) -> Result<First, String> {
                 && unbounded.is_none()
                 && is(&error, &[ErrorKind::Unavailable, ErrorKind::Denied]) =>
         {
-            let why = "the issuer's answers do not suit this type: write them down for `--script FILE`";
-            trial.skip(&[check::ACQUIRED], about, why);
-            return Err(why.to_owned());
+            trial.want = Some(Want::Answers);
+            trial.skip(&[check::ACQUIRED], about, "");
+            return Err(Want::Answers.why().to_owned());
         }
         Err(error) => {
             trial.settle(check::ACQUIRED, about, vec![unbounded.unwrap_or_else(|| told(&error))]);

@@ -12,7 +12,8 @@ use super::subject::Case;
 use super::talk::{Talk, Talked, start};
 use super::trial::{Trial, told};
 
-const ALL: [&Check; 4] = [check::INTERLEAVED, check::CANCELLED, check::DROPPED, check::STILL_THERE];
+pub(super) const ALL: [&Check; 4] =
+    [check::INTERLEAVED, check::CANCELLED, check::DROPPED, check::STILL_THERE];
 
 pub(super) fn check(trial: &mut Trial<'_>, case: &Case, first: Option<&First>) {
     let about = case.name.as_str();

@@ -25,7 +25,7 @@ mod trial;
 pub use check::{ALL, Check, Group};
 pub use homes::{Request, test_file};
 pub use recorder::Recorder;
-pub use report::{HomeReport, Outcome, Report, Verdict};
+pub use report::{HomeReport, Outcome, Report, Verdict, Want};
 pub use script::Script;
 pub use subject::{Case, Subject};
 pub use trial::run;

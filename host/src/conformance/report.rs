@@ -52,8 +52,42 @@ pub enum Verdict {
     Passed,
     /// It is not, and how that showed. No secret.
     Failed(String),
-    /// It could not be looked at, and what to give for it.
+    /// It does not apply, and why.
     Skipped(String),
+    /// It was not looked at for want of something that the author can give.
+    Untried(Want),
+}
+
+/// What checks cannot do without, and only the plugin's author knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Want {
+    /// Settings that are good.
+    Settings,
+    /// What the issuer answers.
+    Answers,
+}
+
+impl Want {
+    /// Each.
+    pub const ALL: [Self; 2] = [Self::Settings, Self::Answers];
+
+    /// Its name: `settings`, `answers`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Settings => "settings",
+            Self::Answers => "answers",
+        }
+    }
+
+    /// What is missing, and how it is given.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Settings => "no settings of this type: give them by a profile in `--config FILE`",
+            Self::Answers => {
+                "the issuer's answers do not suit this type: write them down for `--script FILE`"
+            }
+        }
+    }
 }
 
 impl HomeReport {
@@ -81,13 +115,23 @@ impl Report {
         self.homes.iter().flat_map(|home| &home.outcomes).chain(&self.across)
     }
 
-    /// How many checks were passed, failed and skipped.
+    /// How many checks were passed, failed and skipped; those that were not tried for want of something are skipped.
     pub fn counts(&self) -> (usize, usize, usize) {
         self.outcomes().fold((0, 0, 0), |(passed, failed, skipped), outcome| match outcome.verdict {
             Verdict::Passed => (passed + 1, failed, skipped),
             Verdict::Failed(_) => (passed, failed + 1, skipped),
-            Verdict::Skipped(_) => (passed, failed, skipped + 1),
+            Verdict::Skipped(_) | Verdict::Untried(_) => (passed, failed, skipped + 1),
         })
+    }
+
+    /// How many checks were not tried for want of that.
+    pub fn untried(&self, want: Want) -> usize {
+        self.outcomes().filter(|outcome| outcome.verdict == Verdict::Untried(want)).count()
+    }
+
+    /// Whether every check that applies was tried, in every home that the file can run in.
+    pub fn is_whole(&self) -> bool {
+        Want::ALL.into_iter().all(|want| self.untried(want) == 0)
     }
 
     /// Whether the plugin may be used: it ran somewhere, and no check failed.
@@ -109,6 +153,7 @@ impl Report {
             "passed": passed,
             "failed": failed,
             "skipped": skipped,
+            "untried": Want::ALL.into_iter().map(|want| self.untried(want)).sum::<usize>(),
             "homes": homes,
             "across": list(&self.across),
         })
@@ -123,8 +168,13 @@ impl Outcome {
     fn to_json(&self) -> Value {
         let (verdict, why) = match &self.verdict {
             Verdict::Passed => ("passed", None),
-            Verdict::Failed(why) => ("failed", Some(why)),
-            Verdict::Skipped(why) => ("skipped", Some(why)),
+            Verdict::Failed(why) => ("failed", Some(why.as_str())),
+            Verdict::Skipped(why) => ("skipped", Some(why.as_str())),
+            Verdict::Untried(want) => ("skipped", Some(want.why())),
+        };
+        let wants = match self.verdict {
+            Verdict::Untried(want) => Some(want.as_str()),
+            _ => None,
         };
         json!({
             "check": self.check.name,
@@ -133,6 +183,7 @@ impl Outcome {
             "about": self.about,
             "verdict": verdict,
             "why": why,
+            "wants": wants,
             "figure": self.figure,
         })
     }

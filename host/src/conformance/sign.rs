@@ -12,7 +12,7 @@ use super::subject::Case;
 use super::talk::{YEAR, today};
 use super::trial::{Trial, in_full, told};
 
-const ALL: [&Check; 7] = [
+pub(super) const ALL: [&Check; 7] = [
     check::SIGNED,
     check::EDITS_VALID,
     check::SIGN_PURE,

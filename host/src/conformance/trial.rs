@@ -6,10 +6,10 @@ use countersign::protocol::Start;
 use countersign::{Error, ErrorKind, Profile};
 use serde_json::Value;
 
-use super::check::Check;
+use super::check::{self, Check};
 use super::issuer::Issuer;
 use super::recorder::Recorder;
-use super::report::{HomeReport, Outcome, Verdict};
+use super::report::{HomeReport, Outcome, Verdict, Want};
 use super::script::Script;
 use super::subject::{Case, Subject};
 use super::talk::{Talked, talk};
@@ -34,6 +34,7 @@ pub fn run(
         seen: BTreeMap::new(),
         heard: Vec::new(),
         unbounded: Vec::new(),
+        want: None,
         secrets: BTreeSet::from([super::CANARY.to_owned()]),
     };
     manifest::check(&mut trial);
@@ -44,8 +45,16 @@ pub fn run(
             schema::secrets(&manifest.schema, &manifest.schema, &case.settings, &mut secrets);
             secrets.into_iter().for_each(|secret| trial.keep_secret(secret));
         }
+        trial.want = cases.is_empty().then_some(Want::Settings);
         settings::check(&mut trial, manifest, &cases);
+        if cases.is_empty() {
+            let others = [check::ACQUIRED, check::BOUNDED, check::NEVER_INTERNAL];
+            [&acquire::NEEDED[..], &acquire::FAULTS, &sign::ALL, &life::ALL, &others]
+                .into_iter()
+                .for_each(|checks| trial.skip(checks, &manifest.name, ""));
+        }
         for case in cases {
+            trial.want = None;
             let began = trial.heard.len();
             let first = acquire::check(&mut trial, case);
             sign::check(&mut trial, case, first.as_ref());
@@ -53,6 +62,7 @@ pub fn run(
             silence::never_internal(&mut trial, case, began);
         }
     }
+    trial.want = None;
     silence::check(&mut trial);
     let Trial { mut outcomes, seen, .. } = trial;
     outcomes.sort_by_key(|outcome| outcome.check.group);
@@ -70,6 +80,8 @@ pub(super) struct Trial<'a> {
     pub(super) heard: Vec<(String, Error)>,
     /// The conversations that had to be broken off.
     pub(super) unbounded: Vec<String>,
+    /// What the author did not give, so that what is skipped now is skipped for want of it.
+    pub(super) want: Option<Want>,
     /// What may be seen nowhere.
     pub(super) secrets: BTreeSet<String>,
 }
@@ -96,11 +108,13 @@ impl Trial<'_> {
         self.outcomes.push(Outcome { check, about: about.to_owned(), verdict, figure });
     }
 
+    /// They do not apply for that reason, unless something is wanting.
     pub(super) fn skip(&mut self, checks: &[&'static Check], about: &str, why: &str) {
+        let verdict = self.want.map_or_else(|| Verdict::Skipped(why.to_owned()), Verdict::Untried);
         self.outcomes.extend(checks.iter().map(|check| Outcome {
             check,
             about: about.to_owned(),
-            verdict: Verdict::Skipped(why.to_owned()),
+            verdict: verdict.clone(),
             figure: None,
         }));
     }

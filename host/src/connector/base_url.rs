@@ -3,7 +3,6 @@ use std::fmt;
 
 use countersign::{Error, Origin};
 use http::Uri;
-use http::uri::Scheme;
 use percent_encoding::percent_decode_str;
 
 use super::layout::{Authority, Beginning, Name};
@@ -15,14 +14,14 @@ use super::layout::{Authority, Beginning, Name};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     origin: Origin,
-    scheme: Scheme,
+    /// The name of the scheme.
     name: Name,
     /// The authority as it was written, for a comparison without parsing.
     written: Authority,
-    /// The authority as clients send it.
-    authority: String,
+    /// The authority as clients send it, where it was written in another way.
+    sent: Option<Box<str>>,
     /// The path without a slash at its end: empty for the whole origin.
-    prefix: String,
+    prefix: Box<str>,
     beginning: Beginning,
 }
 
@@ -52,15 +51,13 @@ impl BaseUrl {
         if let Some(fault) = path_fault(prefix) {
             return Err(fault.into());
         }
-        let scheme = if origin.is_https() { Scheme::HTTPS } else { Scheme::HTTP };
         let rendered = origin.to_string();
-        let sent = rendered.split_once("://").map_or("", |(_, sent)| sent);
+        let (scheme, sent) = rendered.split_once("://").unwrap_or_default();
         Ok(Self {
-            name: Name::of(scheme.as_str()),
-            scheme,
+            name: Name::of(scheme),
             written: Authority::of(authority),
-            authority: sent.to_owned(),
-            prefix: prefix.to_owned(),
+            sent: (sent != authority).then(|| sent.into()),
+            prefix: prefix.into(),
             beginning: Beginning::of(prefix),
             origin,
         })
@@ -68,7 +65,7 @@ impl BaseUrl {
 
     /// Host and, where it is not the scheme's own, port: the `Host` of requests (RFC 9110 §7.2).
     pub fn authority(&self) -> &str {
-        &self.authority
+        self.sent.as_deref().unwrap_or(self.written.as_str())
     }
 
     /// The origin.
@@ -96,14 +93,18 @@ impl BaseUrl {
     pub fn join(&self, path_and_query: &str) -> Result<Uri, Error> {
         let slash =
             if path_and_query.starts_with(['/', '?']) || path_and_query.is_empty() { "" } else { "/" };
-        let text =
-            format!("{}://{}{}{slash}{path_and_query}", self.scheme, self.written.as_str(), self.prefix);
+        let (scheme, authority, prefix) = (self.scheme(), self.written.as_str(), &self.prefix);
+        let text = format!("{scheme}://{authority}{prefix}{slash}{path_and_query}");
         let uri: Uri = text.parse().map_err(|_| Error::config("the path is not valid in a URL"))?;
         if self.covers(&uri) {
             Ok(uri)
         } else {
             Err(Error::config(format!("the path leads out of {self}, which the credential is bound to")))
         }
+    }
+
+    const fn scheme(&self) -> &'static str {
+        if self.origin.is_https() { "https" } else { "http" }
     }
 
     #[inline(always)]
@@ -116,7 +117,7 @@ impl BaseUrl {
     /// Short, in other case, or with a default port that is written.
     #[inline(never)]
     fn has_origin_in_other_spelling(&self, uri: &Uri) -> bool {
-        let same = |written| uri.scheme() == Some(&self.scheme) && written == self.written.as_str();
+        let same = |written| uri.scheme_str() == Some(self.scheme()) && written == self.written.as_str();
         uri.authority().is_some_and(|authority| same(authority.as_str()))
             || Origin::of(uri).is_ok_and(|origin| origin == self.origin)
     }

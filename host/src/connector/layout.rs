@@ -34,13 +34,13 @@ impl Name {
 pub(super) struct Authority {
     head: u64,
     tail: u64,
-    text: String,
+    text: Box<str>,
 }
 
 impl Authority {
     pub(super) fn of(text: &str) -> Self {
         let (head, tail) = Self::ends(text).unwrap_or_default();
-        Self { head, tail, text: text.to_owned() }
+        Self { head, tail, text: text.into() }
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -53,7 +53,7 @@ impl Authority {
         let length = self.text.len();
         text.len() == length
             && Self::ends(text) == Some((self.head, self.tail))
-            && (length <= 16 || text == self.text)
+            && (length <= 16 || *text == *self.text)
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use countersign::{Challenge, HeaderView};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -12,15 +12,16 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 #[derive(Default)]
 pub(super) struct Learned {
     listens: AtomicBool,
-    now: ArcSwap<State>,
+    /// `None` until something is listened for.
+    now: ArcSwapOption<State>,
 }
 
 /// What was known at some time.
-pub(super) type AsOf = Arc<State>;
+pub(super) struct AsOf(Option<Arc<State>>);
 
 /// All fields that are listened for.
 #[derive(Default, Clone)]
-pub(super) struct State {
+struct State {
     /// Counts the changes.
     version: u64,
     fields: Vec<Field>,
@@ -45,19 +46,19 @@ impl Learned {
 
     /// Listens for these from now on, too.
     pub(super) fn watch(&self, learns: &[(HeaderName, String)]) {
-        let known = |state: &State, (name, by): &(HeaderName, String)| {
-            state.fields.iter().any(|field| field.name == name && field.demanded_by == *by)
-        };
         let now = self.now.load();
-        if learns.iter().all(|one| known(&now, one)) {
+        let known = |(name, by): &&(HeaderName, String)| {
+            fields(now.as_deref()).iter().any(|field| field.name == name && field.demanded_by == *by)
+        };
+        if learns.iter().all(|one| known(&one)) {
             return;
         }
         self.now.rcu(|state| {
-            let mut state = State::clone(state);
-            for (name, by) in learns.iter().filter(|one| !known(&now, one)) {
+            let mut state = state.as_deref().cloned().unwrap_or_default();
+            for (name, by) in learns.iter().filter(|one| !known(one)) {
                 state.fields.push(Field { name: name.clone(), demanded_by: by.clone(), said: None });
             }
-            state
+            Some(Arc::new(state))
         });
         self.listens.store(true, Ordering::Relaxed);
     }
@@ -68,24 +69,24 @@ impl Learned {
             let said = headers.get(&field.name)?;
             (said.len() <= LONGEST && field.said.as_ref() != Some(said)).then(|| said.clone())
         };
-        if !self.now.load().fields.iter().any(|field| news(field).is_some()) {
+        if !fields(self.now.load().as_deref()).iter().any(|field| news(field).is_some()) {
             return;
         }
         self.now.rcu(|state| {
-            let mut state = State::clone(state);
+            let mut state = state.as_deref().cloned()?;
             state.version += 1;
             for field in &mut state.fields {
                 if let Some(said) = news(field) {
                     field.said = Some(said);
                 }
             }
-            state
+            Some(Arc::new(state))
         });
     }
 
     /// What is known now.
     pub(super) fn now(&self) -> AsOf {
-        self.now.load_full()
+        AsOf(self.now.load_full())
     }
 
     /// Whether a rejection of what was signed when `version` was known is no verdict on the credential.
@@ -95,20 +96,25 @@ impl Learned {
             field.said.is_some()
                 && challenge.header("www-authenticate").any(|said| said.contains(&field.demanded_by))
         };
-        now.version > version && now.fields.iter().any(demanded)
+        now.as_ref().is_some_and(|now| now.version > version && now.fields.iter().any(demanded))
     }
 }
 
-impl State {
-    pub(super) const fn version(&self) -> u64 {
-        self.version
+impl AsOf {
+    pub(super) fn version(&self) -> u64 {
+        self.0.as_ref().map_or(0, |state| state.version)
     }
 
     /// As a signing profile sees it.
     pub(super) fn views(&self) -> Vec<HeaderView<'_>> {
-        let said = self.fields.iter().filter_map(|field| Some((&field.name, field.said.as_ref()?)));
+        let said =
+            fields(self.0.as_deref()).iter().filter_map(|field| Some((&field.name, field.said.as_ref()?)));
         said.map(|(name, said)| HeaderView::new(name.as_str(), said.as_bytes())).collect()
     }
+}
+
+fn fields(state: Option<&State>) -> &[Field] {
+    state.map_or(&[], |state| &state.fields)
 }
 
 #[cfg(test)]

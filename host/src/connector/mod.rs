@@ -57,14 +57,14 @@ pub struct Connector {
 /// What makes a connector the one that it is.
 #[derive(PartialEq)]
 pub(crate) struct Definition {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) base_url: BaseUrl,
     /// In the order in which they are applied.
-    pub(crate) profiles: Vec<Arc<BoundProfile>>,
-    pub(crate) rejection: Rejection,
-    pub(crate) probe: Probe,
+    pub(crate) profiles: Box<[Arc<BoundProfile>]>,
+    pub(crate) rejection: Arc<Rejection>,
+    pub(crate) probe: Arc<Probe>,
     pub(crate) timeout: Duration,
-    pub(crate) serve: ConnectorServe,
+    pub(crate) serve: Arc<ConnectorServe>,
     /// Further certificate authorities, PEM.
     pub(crate) roots: Option<Arc<[u8]>>,
 }
@@ -86,6 +86,11 @@ impl Connector {
         &self.definition.name
     }
 
+    /// The same, for those who keep it.
+    pub(crate) const fn shared_name(&self) -> &Arc<str> {
+        &self.definition.name
+    }
+
     /// What its credentials are bound to.
     pub const fn base_url(&self) -> &BaseUrl {
         &self.definition.base_url
@@ -102,7 +107,7 @@ impl Connector {
     }
 
     /// What the configuration says of its calls through the proxy.
-    pub const fn serve(&self) -> &ConnectorServe {
+    pub fn serve(&self) -> &ConnectorServe {
         &self.definition.serve
     }
 
@@ -119,7 +124,7 @@ impl Connector {
     // more in memory, and the processor waits for that, a fifth of the time that all of this takes.
     #[inline(never)]
     pub fn try_authorize(&self, parts: &mut Parts) -> Option<Authorization> {
-        let [profile] = self.definition.profiles.as_slice() else { return None };
+        let [profile] = &*self.definition.profiles else { return None };
         if !self.definition.base_url.covers(&parts.uri) {
             return None;
         }
@@ -226,12 +231,12 @@ impl Connector {
     }
 
     /// When an answer means that the credential was rejected.
-    pub const fn rejection(&self) -> &Rejection {
+    pub fn rejection(&self) -> &Rejection {
         &self.definition.rejection
     }
 
     /// The call by which it is tried out.
-    pub const fn probe(&self) -> &Probe {
+    pub fn probe(&self) -> &Probe {
         &self.definition.probe
     }
 

@@ -15,14 +15,14 @@ pub(crate) struct BoundProfile {
 }
 
 impl BoundProfile {
-    pub(crate) fn new(name: Arc<str>, settings: Settings, environment: Environment) -> Self {
+    pub(crate) fn new(name: Arc<str>, settings: Settings, environment: Arc<Environment>) -> Self {
         let reads_body = settings.acquire.inputs().reads_body();
         let cache = ProfileCache::new(Arc::clone(&name), settings, environment);
         Self { name, cache, reads_body: AtomicBool::new(reads_body) }
     }
 
     /// The profile that comes after it under its name. It has no credential yet, and counts on.
-    pub(crate) fn successor(&self, settings: Settings, environment: Environment) -> Self {
+    pub(crate) fn successor(&self, settings: Settings, environment: Arc<Environment>) -> Self {
         let reads_body = settings.acquire.inputs().reads_body();
         let cache = self.cache.successor(settings, environment);
         Self { name: Arc::clone(&self.name), cache, reads_body: AtomicBool::new(reads_body) }

@@ -7,7 +7,7 @@ use http::uri::{PathAndQuery, Uri};
 use percent_encoding::percent_decode_str;
 
 use super::BodyBytes;
-use super::learned::State;
+use super::learned::AsOf;
 use crate::cache::{Placed, Snapshot};
 use crate::transport::identity_of;
 
@@ -95,7 +95,7 @@ impl Staged {
         parts: &Parts,
         authority: &str,
         body: Option<&BodyBytes>,
-        learned: &State,
+        learned: &AsOf,
         look: impl FnOnce(&RequestHead<'_>) -> T,
     ) -> T {
         let views: Vec<HeaderView<'_>> = self
@@ -195,6 +195,7 @@ fn unfit(what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::learned::Learned;
     use super::*;
 
     fn staged(parts: &Parts, placed: &[Placed]) -> Parts {
@@ -255,7 +256,7 @@ mod tests {
     fn a_head_shows_what_was_placed_before() {
         let mut staged = Staged::of(&request());
         staged.place(&Placed::new(Place::Header, "x-key", "v").unwrap(), 0).unwrap();
-        staged.with_head(&request(), "a.example", None, &State::default(), |head| {
+        staged.with_head(&request(), "a.example", None, &Learned::default().now(), |head| {
             assert_eq!(head.header("x-key").next(), Some(b"v".as_slice()));
             assert_eq!((head.path(), head.query()), ("/x", Some("a=1&key=old&b=2")));
         });

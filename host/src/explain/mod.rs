@@ -8,14 +8,19 @@
 mod body;
 mod cause;
 mod challenge;
+mod clocks;
 mod evidence;
 mod gather;
 mod keys;
 mod record;
 mod redact;
 mod rules;
+mod secrets;
+mod seen;
 mod signature;
 mod token;
+mod told_url;
+mod value;
 mod words;
 
 use std::path::Path;
@@ -39,6 +44,7 @@ pub use token::Token;
 
 pub(crate) use record::{Attempt, Exchanged, Had, Head, Obtained, Ownership, Record, Stopwatch};
 pub(crate) use redact::secrets_of;
+pub(crate) use told_url::quiet_path;
 
 /// What came of trying a connector out. It holds no secret, and can be shown to anybody who may know the configuration.
 #[derive(Debug, Clone, Serialize)]

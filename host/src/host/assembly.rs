@@ -47,7 +47,7 @@ pub(super) fn assemble(
     let mut connectors = HashMap::with_capacity(setup.connectors.len());
     let mut authorities = Authorities { config: path, known: HashMap::new() };
     for config in setup.connectors {
-        let name = config.name.clone();
+        let name = Arc::clone(&config.name);
         let known = before.and_then(|before| before.connectors.get(&name));
         let connector = connector(config, &profiles, &ground, known, &mut authorities)?;
         connectors.insert(name, connector);

@@ -54,7 +54,7 @@ pub(crate) use profile::RunningProfile;
 pub struct Host(Arc<Running>);
 
 struct Running {
-    connectors: HashMap<String, Arc<Connector>>,
+    connectors: HashMap<Arc<str>, Arc<Connector>>,
     profiles: BTreeMap<Arc<str>, Arc<RunningProfile>>,
     registry: Arc<Registry>,
     serve: Option<ServeConfig>,
@@ -148,7 +148,7 @@ impl Host {
     /// When the configuration has none of that name.
     pub fn connector(&self, name: &str) -> Result<Arc<Connector>, Error> {
         self.0.connectors.get(name).cloned().ok_or_else(|| {
-            let mut known: Vec<&str> = self.0.connectors.keys().map(String::as_str).collect();
+            let mut known: Vec<&str> = self.0.connectors.keys().map(Arc::as_ref).collect();
             known.sort_unstable();
             let hint = match crate::config::nearest(name, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -162,7 +162,7 @@ impl Host {
 
     /// The connectors' names, sorted.
     pub fn connectors(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.0.connectors.keys().map(String::as_str).collect();
+        let mut names: Vec<&str> = self.0.connectors.keys().map(Arc::as_ref).collect();
         names.sort_unstable();
         names
     }

@@ -1,6 +1,5 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use countersign::protocol::Declared;
 use tracing::{info, warn};
 
 use super::surroundings::Surroundings;
@@ -14,19 +13,23 @@ use crate::setup::{Made, MadeFrom, ReadyProfile, make};
 pub(crate) struct RunningProfile {
     pub(crate) bound: Arc<BoundProfile>,
     pub(super) type_name: Arc<str>,
-    /// What its first instance declared.
-    pub(crate) declared: Declared,
+    surroundings: Arc<Surroundings>,
     making: Mutex<Making>,
 }
 
 /// How the profile is made.
 struct Making {
-    config: ProfileConfig,
-    registry: Arc<Registry>,
-    surroundings: Arc<Surroundings>,
     /// What the instance that runs was made from.
     from: MadeFrom,
-    /// The files behind it, as they were then.
+    /// What it takes to make another, if that may ever be needed: its settings came from files.
+    anew: Option<Box<Anew>>,
+}
+
+/// What a profile is made anew from when a file has changed.
+struct Anew {
+    config: ProfileConfig,
+    registry: Arc<Registry>,
+    /// The files behind its settings, as they were when it was made.
     files: Vec<Watched>,
 }
 
@@ -39,54 +42,54 @@ impl RunningProfile {
         before: Option<&Self>,
     ) -> Self {
         let ReadyProfile { config, made: Made { instance, grants, from, files, .. } } = ready;
-        let declared = Declared { inputs: instance.inputs().clone(), places: instance.places().cloned() };
         let settings = surroundings.settings(&config, instance, grants);
-        let environment = surroundings.environment.clone();
+        let environment = Arc::clone(&surroundings.environment);
         let bound = match before {
             Some(before) => before.bound.successor(settings, environment),
-            None => BoundProfile::new(config.name.as_str().into(), settings, environment),
+            None => BoundProfile::new(Arc::clone(&config.name), settings, environment),
         };
         let type_name = Arc::clone(&config.type_name);
-        let (registry, surroundings) = (Arc::clone(registry), Arc::clone(surroundings));
-        let making = Mutex::new(Making { config, registry, surroundings, from, files });
-        Self { bound: Arc::new(bound), type_name, declared, making }
+        let making = Mutex::new(Making { from, anew: Anew::of(config, registry, files) });
+        Self { bound: Arc::new(bound), type_name, surroundings: Arc::clone(surroundings), making }
     }
 
     /// Whether its settings came from files.
     pub(super) fn has_files(&self) -> bool {
-        !self.making().files.is_empty()
+        self.making().anew.is_some()
     }
 
     /// Whether what was made ready is the very profile that runs.
     pub(super) fn is(&self, ready: &ReadyProfile, surroundings: &Arc<Surroundings>) -> bool {
-        let making = self.making();
-        Arc::ptr_eq(&making.surroundings, surroundings) && making.from == ready.made.from
+        Arc::ptr_eq(&self.surroundings, surroundings) && self.making().from == ready.made.from
     }
 
     /// Goes on under a configuration that means the same by it.
     pub(super) fn go_on(&self, ready: ReadyProfile, registry: &Arc<Registry>) {
         let mut making = self.making();
+        let ReadyProfile { config, made: Made { from, mut files, .. } } = ready;
         // Else a file has changed meanwhile, and the instance that runs is newer.
-        if making.from == ready.made.from {
-            making.files = ready.made.files;
+        if making.from != from
+            && let Some(anew) = making.anew.take()
+        {
+            files = anew.files;
         }
-        making.config = ready.config;
-        making.registry = Arc::clone(registry);
+        making.anew = Anew::of(config, registry, files);
     }
 
     /// Makes it anew if a file behind its settings has changed.
     pub(crate) fn look(&self, sources: &Sources) {
         let mut making = self.making();
-        if !making.files.iter().any(Watched::changed) {
+        let Making { from, anew: Some(anew) } = &mut *making else { return };
+        if !anew.files.iter().any(Watched::changed) {
             return;
         }
         // As they are before they are read: what changes from here on is seen the next time.
-        let before = making.files.iter().map(|file| Watched::now(file.path())).collect();
+        let before = anew.files.iter().map(|file| Watched::now(file.path())).collect();
         let name = &*self.bound.name;
-        match make(&making.registry, &making.config, sources, None) {
+        match make(&anew.registry, &anew.config, sources, None) {
             Ok(made) => {
-                self.bound.replace(making.surroundings.settings(&making.config, made.instance, made.grants));
-                (making.files, making.from) = (made.files, made.from);
+                self.bound.replace(self.surroundings.settings(&anew.config, made.instance, made.grants));
+                (anew.files, *from) = (made.files, made.from);
                 info!(profile = name, "a file behind its settings has changed; the profile was made anew");
             }
             Err(findings) => {
@@ -95,12 +98,19 @@ impl RunningProfile {
                     profile = name,
                     "a file behind its settings has changed, but it cannot be used: {findings}"
                 );
-                making.files = before;
+                anew.files = before;
             }
         }
     }
 
     fn making(&self) -> MutexGuard<'_, Making> {
         self.making.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Anew {
+    fn of(config: ProfileConfig, registry: &Arc<Registry>, files: Vec<Watched>) -> Option<Box<Self>> {
+        let registry = Arc::clone(registry);
+        (!files.is_empty()).then(|| Box::new(Self { config, registry, files }))
     }
 }

@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::ground::Ground;
@@ -7,6 +7,7 @@ use crate::acquire::Acquire;
 use crate::cache::{Environment, FileStore, MemoryStore, Settings, Store};
 use crate::config::{Finding, Findings, HttpConfig, ProfileConfig, StoreConfig};
 use crate::drive::Driven;
+use crate::endpoint::Endpoints;
 use crate::exchange::{Exchange, ExchangeLimits};
 use crate::explain::Record;
 use crate::needs::{Grants, Needs};
@@ -19,11 +20,11 @@ pub(crate) struct Surroundings {
     roots: Option<Arc<[u8]>>,
     exchange: Arc<Exchange>,
     /// Where the configuration lies.
-    folder: PathBuf,
+    folder: Arc<Path>,
     store: StoreConfig,
     /// Where the exchanges of profiles are taken down, if they are.
     record: Option<Arc<Record>>,
-    pub(super) environment: Environment,
+    pub(super) environment: Arc<Environment>,
 }
 
 impl Surroundings {
@@ -46,15 +47,15 @@ impl Surroundings {
             None => exchange(&http, roots.clone(), config)?,
         };
         let environment = match same_store {
-            Some(before) => before.environment.clone(),
-            None => Environment {
+            Some(before) => Arc::clone(&before.environment),
+            None => Arc::new(Environment {
                 clock: ground.clock.clone(),
                 store: open(&store, config, ground)?,
                 jitter: ground.jitter.clone(),
                 runtime: ground.runtime.clone(),
-            },
+            }),
         };
-        let folder = config.parent().unwrap_or(Path::new("")).to_owned();
+        let folder = config.parent().unwrap_or(Path::new("")).into();
         let record = ground.record.clone();
         Ok(Arc::new(Self { http, roots, exchange, folder, store, record, environment }))
     }
@@ -71,14 +72,15 @@ impl Surroundings {
         instance: Box<dyn crate::instance::Instance>,
         grants: Grants,
     ) -> Settings {
-        let record = self.record.clone().map(|record| (record, config.name.as_str().into()));
+        let record = self.record.clone().map(|record| (record, Arc::clone(&config.name)));
         let needs =
-            Needs { exchange: Arc::clone(&self.exchange), grants, folder: self.folder.clone(), record };
+            Needs { exchange: Arc::clone(&self.exchange), grants, folder: Arc::clone(&self.folder), record };
         let acquire: Arc<dyn Acquire> = Arc::new(Driven::new(
-            config.name.as_str().into(),
+            Arc::clone(&config.name),
             Arc::clone(&config.type_name),
             instance,
             needs,
+            Endpoints::written_in(&config.settings),
             self.environment.clock.clone(),
         ));
         // The settings as they are written: what a source holds may be rotated, what the file names is another account.
@@ -92,7 +94,7 @@ fn exchange(http: &HttpConfig, roots: Option<Arc<[u8]>>, config: &Path) -> Resul
     let transport =
         Transport::new(options).map_err(|error| Finding::about(config, format!("[http] {error}")))?;
     let limits = ExchangeLimits { deadline: http.timeout, body: http.max_body, ..ExchangeLimits::default() };
-    Ok(Arc::new(Exchange::new(Transports::new(transport, roots, http.proxy.clone()), limits)))
+    Ok(Arc::new(Exchange::new(Transports::new(transport, roots, http.proxy.clone().map(Arc::new)), limits)))
 }
 
 fn open(store: &StoreConfig, config: &Path, ground: &Ground) -> Result<Arc<dyn Store>, Findings> {

@@ -29,7 +29,7 @@ impl Profile for Blocking {
     }
 
     fn places(&self) -> Option<Places> {
-        self.0.places().cloned()
+        self.0.places()
     }
 
     fn start(&self, start: Start) -> (Step, Box<dyn Flow>) {

@@ -9,13 +9,12 @@ use super::{BoxFuture, Conversation, Instance, Signing};
 /// An instance of a type that is linked into the host: it runs on the thread that asks, and answers at once.
 pub(crate) struct Linked {
     inputs: Inputs,
-    places: Option<Places>,
     profile: Box<dyn Profile>,
 }
 
 impl Linked {
     pub(crate) fn new(profile: Box<dyn Profile>) -> Self {
-        Self { inputs: profile.inputs(), places: profile.places(), profile }
+        Self { inputs: profile.inputs(), profile }
     }
 }
 
@@ -24,8 +23,8 @@ impl Instance for Linked {
         &self.inputs
     }
 
-    fn places(&self) -> Option<&Places> {
-        self.places.as_ref()
+    fn places(&self) -> Option<Places> {
+        self.profile.places()
     }
 
     fn start(&self, start: Start) -> BoxFuture<'_, (Step, Box<dyn Conversation>)> {

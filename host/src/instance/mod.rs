@@ -24,7 +24,7 @@ pub trait Instance: Send + Sync + 'static {
     fn inputs(&self) -> &Inputs;
 
     /// Where it places values and what its signature covers, if it says so.
-    fn places(&self) -> Option<&Places>;
+    fn places(&self) -> Option<Places>;
 
     /// Begins to acquire a credential. Dropping the future or the conversation cancels it.
     fn start(&self, start: Start) -> BoxFuture<'_, (Step, Box<dyn Conversation>)>;

@@ -7,7 +7,7 @@ mod file;
 mod grants;
 mod program;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use countersign::protocol::{Event, Need};
@@ -22,7 +22,7 @@ pub(crate) struct Needs {
     pub(crate) exchange: Arc<Exchange>,
     pub(crate) grants: Grants,
     /// The configuration's folder: what relative paths are relative to.
-    pub(crate) folder: PathBuf,
+    pub(crate) folder: Arc<Path>,
     /// Where exchanges are taken down, and as whose, if they are.
     pub(crate) record: Option<(Arc<Record>, Arc<str>)>,
 }
@@ -51,7 +51,7 @@ impl Needs {
             }
             Need::Run(run) => {
                 self.grants.program()?;
-                let folder = self.folder.clone();
+                let folder = Arc::clone(&self.folder);
                 Event::Ran(blocking(move || program::run(&run, &folder)).await?)
             }
             _ => return Err(Error::unsupported("this host does not know what the profile needs; update it")),

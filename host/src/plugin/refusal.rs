@@ -2,6 +2,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::folder::name_of;
+use super::judge::says_it_brings;
+
 /// What is wrong, without the file: `is empty`.
 pub(crate) type Reason = Cow<'static, str>;
 
@@ -32,6 +35,12 @@ impl Refusal {
     /// What is wrong with it and the way out; starts with a verb whose subject is the file.
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// Whether the file is the one that would bring a type: it says so, or its name does. It is not executed.
+    pub fn concerns(&self, type_name: &str) -> bool {
+        let named = name_of(&self.file).is_some_and(|name| name == type_name);
+        (named || says_it_brings(&self.file, type_name)) && self.file.is_file()
     }
 
     /// Whether the host must refuse to start: a type is brought twice, or a required plugin is missing.

@@ -31,6 +31,8 @@ pub(crate) struct Passing {
     pub(crate) idle_timeout: Duration,
     /// Over when the body is through, or the client gone.
     pub(crate) call: Call,
+    /// What broke it, until what came before that has gone out.
+    pub(crate) broken: Option<Broken>,
 }
 
 /// Why a body ended before its end; the connection is closed then, so that the client knows.
@@ -62,7 +64,9 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Own(bytes) => bytes.is_empty(),
-            Self::Upstream(passing) => passing.front.is_empty() && passing.rest.is_end_stream(),
+            Self::Upstream(passing) => {
+                passing.front.is_empty() && passing.broken.is_none() && passing.rest.is_end_stream()
+            }
         }
     }
 
@@ -88,6 +92,9 @@ impl Passing {
         if let Some(bytes) = self.front.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
+        if let Some(broken) = self.broken.take() {
+            return Poll::Ready(Some(Err(broken)));
+        }
         match Pin::new(&mut self.rest).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.idle.restart(self.idle_timeout);
@@ -95,7 +102,10 @@ impl Passing {
             }
             Poll::Ready(Some(Err(error))) => {
                 tracing::warn!(connector = self.call.connector(), %error, "an answer was cut off");
-                Poll::Ready(Some(Err(error.into())))
+                // Told at once, it would end the connection with the head still unwritten, where that came together with it.
+                self.broken = Some(error.into());
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => self.idle.poll(cx).map(|()| {

@@ -418,7 +418,7 @@ fn deliver(answer: Ahead, call: Call, limit: Rc<Limit>, way: &Way<'_>) -> Respon
     let idle_timeout = call.served().connector.serve().idle_timeout;
     limit.restart(idle_timeout);
     call.client().passes(&limit);
-    let passing = Passing { front, rest, idle: limit, idle_timeout, call };
+    let passing = Passing { front, rest, idle: limit, idle_timeout, call, broken: None };
     Response::from_parts(head, AnswerBody::Upstream(Box::new(passing)))
 }
 

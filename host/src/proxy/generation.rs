@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
 
-use super::access::{Access, Token};
+use super::access::Access;
 use super::inbound::Strip;
 use super::listen::{Bound, own_uid};
 use super::route::{Routes, Whose};
+use super::token::Token;
 use super::upstream::{self, Tls, Trust};
 use crate::config::{self, Findings, Listen, ServeConfig, ServeLimits};
 use crate::connector::Connector;

@@ -32,9 +32,9 @@ const MOST_IDENTITIES: usize = 256;
 
 impl Local {
     pub(crate) fn new(generation: Arc<Generation>, stats: &Stats, deadlines: Rc<Deadlines>) -> Rc<Self> {
-        let names: Vec<&str> = generation.all_served().iter().map(|served| served.connector.name()).collect();
-        let stats = stats.worker(&names);
-        let upstreams = names.iter().map(|_| OnceCell::new()).collect();
+        let served = generation.all_served();
+        let stats = stats.worker(served.iter().map(|served| Arc::clone(served.connector.shared_name())));
+        let upstreams = served.iter().map(|_| OnceCell::new()).collect();
         Rc::new(Self { stats, deadlines, upstreams, identities: RefCell::default(), generation })
     }
 

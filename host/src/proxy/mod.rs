@@ -25,6 +25,7 @@ mod secrets;
 mod serve;
 mod service_manager;
 pub(crate) mod stats;
+pub(crate) mod token;
 mod tunnel;
 mod upstream;
 mod wire;

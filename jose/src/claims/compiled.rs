@@ -10,7 +10,7 @@ use super::config::{Audience, ClaimsConfig};
 /// Claims made ready: the JSON text with holes, so that a token's payload is copying and filling in.
 #[derive(Debug)]
 pub(crate) struct Claims {
-    pieces: Vec<Piece>,
+    pieces: Box<[Piece]>,
     /// How long the payload was likely to be, in bytes.
     expected_bytes: usize,
 }
@@ -18,15 +18,23 @@ pub(crate) struct Claims {
 #[derive(Debug)]
 enum Piece {
     /// JSON text as it is.
-    Json(Vec<u8>),
-    /// A text over the caller, and where it was configured.
-    Text { template: Template, path: String, may_be_empty: bool },
+    Json(Box<[u8]>),
+    /// A text over the caller.
+    Text(Box<Text>),
     /// `iat` and `nbf`.
     Start,
     /// `exp`.
     End,
     /// `jti`.
     Name,
+}
+
+/// A text over the caller, and where it was configured.
+#[derive(Debug)]
+struct Text {
+    template: Template,
+    path: String,
+    may_be_empty: bool,
 }
 
 /// What differs from token to token besides the caller. Seconds since 1970 (NumericDate, RFC 7519 §2).
@@ -101,7 +109,7 @@ impl Claims {
     /// The caller attributes that some claim reads.
     pub(crate) fn caller_attributes(&self) -> BTreeSet<&str> {
         let templates = self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Text { template, .. } => Some(template),
+            Piece::Text(text) => Some(&text.template),
             _ => None,
         });
         templates.flat_map(Template::caller_attributes).collect()
@@ -113,7 +121,8 @@ impl Claims {
         for piece in &self.pieces {
             match piece {
                 Piece::Json(text) => json.extend_from_slice(text),
-                Piece::Text { template, path, may_be_empty } => {
+                Piece::Text(text) => {
+                    let Text { template, path, may_be_empty } = &**text;
                     let text = template.fill(caller).map_err(|error| error.at(path.as_str()))?;
                     if text.is_empty() && !may_be_empty {
                         return Err(Error::config("comes out empty for this caller").at(path.as_str()));
@@ -155,7 +164,7 @@ impl Builder {
     fn hole(&mut self, piece: Piece) {
         let json = std::mem::take(&mut self.json);
         self.expected_bytes += json.len() + 32;
-        self.pieces.extend([Piece::Json(json), piece]);
+        self.pieces.extend([Piece::Json(json.into()), piece]);
     }
 
     /// A text that must not be empty: an empty `sub` would be a token about nobody.
@@ -218,7 +227,8 @@ impl Builder {
 
     fn template(&mut self, template: &Template, path: &str, may_be_empty: bool) -> Result<(), Error> {
         if template.caller_attributes().next().is_some() {
-            self.hole(Piece::Text { template: template.clone(), path: path.to_owned(), may_be_empty });
+            let text = Text { template: template.clone(), path: path.to_owned(), may_be_empty };
+            self.hole(Piece::Text(Box::new(text)));
             return Ok(());
         }
         // It reads nothing of the caller, so it comes out the same for everybody.
@@ -233,8 +243,8 @@ impl Builder {
     fn finish(mut self) -> Claims {
         self.json.push(b'}');
         self.expected_bytes += self.json.len();
-        self.pieces.push(Piece::Json(self.json));
-        Claims { pieces: self.pieces, expected_bytes: self.expected_bytes }
+        self.pieces.push(Piece::Json(self.json.into()));
+        Claims { pieces: self.pieces.into(), expected_bytes: self.expected_bytes }
     }
 }
 

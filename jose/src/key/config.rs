@@ -3,7 +3,7 @@ use std::fmt;
 use countersign::Secret;
 use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor, value::MapAccessDeserializer};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The key as an operator writes it: its text alone, or a table that says what it is.
 ///
@@ -79,7 +79,7 @@ pub struct SecretKey {
 }
 
 /// How a binary secret is written as text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// The text's own bytes are the secret.

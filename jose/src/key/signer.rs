@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaEncoding, RsaKeyPair};
@@ -13,8 +15,11 @@ pub(super) enum Signer {
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
     Ecdsa(EcdsaKeyPair, Curve),
     Ed25519(Ed25519KeyPair),
-    Hmac(Box<hmac::Key>),
+    Hmac(hmac::Algorithm, SharedKey),
 }
+
+/// Made of the secret, which goes then, when the first message is signed: ready, it is many times as large.
+type SharedKey = LazyLock<Box<hmac::Key>, Box<dyn FnOnce() -> Box<hmac::Key> + Send>>;
 
 impl Signer {
     /// Pins a key to an algorithm, if it fits (RFC 7518 §3, RFC 8725 §3.1 and §3.2).
@@ -27,7 +32,9 @@ impl Signer {
                         "is shorter than the hash: {algorithm} needs at least {hash_bytes} bytes (RFC 7518 §3.2)"
                     )));
                 }
-                Ok(Self::Hmac(Box::new(hmac::Key::new(hmac_algorithm(algorithm), &secret))))
+                let algorithm = hmac_algorithm(algorithm);
+                let key = move || Box::new(hmac::Key::new(algorithm, &secret));
+                Ok(Self::Hmac(algorithm, LazyLock::new(Box::new(key))))
             }
             (Need::Rsa { pss: false }, PrivateKey::Rsa { pss_only: true, .. }) => {
                 Err(Error::config(format!(
@@ -51,7 +58,7 @@ impl Signer {
             Self::Rsa(pair, _) => pair.public_modulus_len(),
             Self::Ecdsa(_, curve) => 2 * curve.coordinate_bytes(),
             Self::Ed25519(_) => 64,
-            Self::Hmac(key) => key.algorithm().digest_algorithm().output_len(),
+            Self::Hmac(algorithm, _) => algorithm.digest_algorithm().output_len(),
         }
     }
 
@@ -61,7 +68,7 @@ impl Signer {
             Self::Rsa(pair, encoding) => pair.sign(*encoding, &SystemRandom::new(), message, out),
             Self::Ecdsa(pair, _) => copy(pair.sign(&SystemRandom::new(), message)?.as_ref(), out),
             Self::Ed25519(pair) => copy(pair.try_sign(message)?.as_ref(), out),
-            Self::Hmac(key) => copy(hmac::sign(key, message).as_ref(), out),
+            Self::Hmac(_, key) => copy(hmac::sign(key, message).as_ref(), out),
         }
     }
 
@@ -84,7 +91,7 @@ impl Signer {
             }
             Self::Ecdsa(pair, curve) => Some(Members::ec(*curve, pair.public_key().as_ref())),
             Self::Ed25519(pair) => Some(Members::ed25519(pair.public_key().as_ref())),
-            Self::Hmac(_) => None,
+            Self::Hmac(..) => None,
         }
     }
 }

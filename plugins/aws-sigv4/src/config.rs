@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use countersign::{Error, Secret};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::AwsSigV4;
 use crate::credentials::{AssumeRole, Given, Place, Source};
@@ -41,6 +41,7 @@ pub struct AwsSigV4Config {
     #[serde(default)]
     pub place: SignaturePlace,
     /// How long a signature in the query is valid: `"15m"` by default, at most `"7d"`.
+    #[schemars(extend("default" = "15m"))]
     pub expires: Option<String>,
     /// Headers that are signed besides `host`, `content-type`, `content-md5` and `x-amz-…`, where a request has them.
     #[serde(default)]
@@ -53,7 +54,7 @@ pub struct AwsSigV4Config {
 }
 
 /// Whether the body is signed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Payload {
     /// It is.
@@ -64,7 +65,7 @@ pub enum Payload {
 }
 
 /// Where a signature goes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SignaturePlace {
     /// Into `Authorization` and `x-amz-…` headers.

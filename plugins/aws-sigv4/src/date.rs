@@ -1,7 +1,8 @@
-//! Dates as AWS writes them, in UTC, without a calendar library: days since the epoch to year, month and day and back
-//! (the proleptic Gregorian calendar; H. Hinnant, "chrono-compatible low-level date algorithms").
+//! Dates as AWS writes them, in UTC.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use countersign::civil_date;
 
 /// An instant to the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,7 @@ impl Date {
 
     /// `20150830`
     pub(crate) fn date(self) -> [u8; 8] {
-        let (year, month, date) = civil(self.day);
+        let (year, month, date) = civil_date(self.day);
         let [[a, b], [c, d], [e, f], [g, h]] = [year / 100, year % 100, month, date].map(two_digits);
         [a, b, c, d, e, f, g, h]
     }
@@ -42,47 +43,10 @@ const fn two_digits(number: u64) -> [u8; 2] {
     [b'0' + number / 10, b'0' + number % 10]
 }
 
-/// Year, month and day of a day since the epoch.
-const fn civil(day: u64) -> (u64, u64, u64) {
-    let shifted = day + 719_468;
-    let era = shifted / 146_097;
-    let of_era = shifted % 146_097;
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let date = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year_of_era + era * 400 + (month <= 2) as u64, month, date)
-}
-
-/// `2026-11-26T12:00:00Z`, with or without a fraction (RFC 3339, UTC).
-pub(crate) fn parse(text: &str) -> Option<SystemTime> {
-    let text = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00"))?;
-    let (date, time) = text.split_once('T')?;
-    let numbers = |text: &str, separator: char| -> Option<[u64; 3]> {
-        let mut parts = text
-            .split(separator)
-            .map(|part| part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten());
-        let three = [parts.next()??, parts.next()??, parts.next()??];
-        parts.next().is_none().then_some(three)
-    };
-    let [year, month, day] = numbers(date, '-')?;
-    let [hour, minute, second] = numbers(time.split('.').next()?, ':')?;
-    let in_range = (1970..10_000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
-    if !in_range || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    let shifted_year = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (shifted_year / 400, shifted_year % 400);
-    let month = if month > 2 { month - 3 } else { month + 9 };
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
-    let days = (era * 146_097 + of_era).checked_sub(719_468)?;
-    UNIX_EPOCH.checked_add(Duration::from_secs(days * 86_400 + hour * 3600 + minute * 60 + second))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -99,31 +63,6 @@ mod tests {
             let date = Date::of(instant);
             assert_eq!(date.date(), text.as_bytes()[..8]);
             assert_eq!(date.time(&date.date()), text.as_bytes());
-            let t = text;
-            let iso = format!(
-                "{}-{}-{}T{}:{}:{}.25Z",
-                &t[..4],
-                &t[4..6],
-                &t[6..8],
-                &t[9..11],
-                &t[11..13],
-                &t[13..15]
-            );
-            assert_eq!(parse(&iso), Some(instant), "{iso}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_date_is_none() {
-        for text in [
-            "",
-            "2026",
-            "2026-13-01T00:00:00Z",
-            "2026-01-01T24:00:00Z",
-            "2026-01-01T00:00:00",
-            "a-b-cTd:e:fZ",
-        ] {
-            assert_eq!(parse(text), None, "{text}");
         }
     }
 }

@@ -21,8 +21,6 @@ mod encode;
 mod key;
 mod sign;
 
-use std::time::{Duration, SystemTime};
-
 use countersign::{AuthProfile, Context, Credential, Edits, Error, Inputs, Places, RequestHead, SignContext};
 
 pub use config::AwsSigV4Config;
@@ -73,17 +71,6 @@ impl AuthProfile for AwsSigV4 {
         cx: &SignContext,
     ) -> Result<Edits, Error> {
         self.signature.sign(credential.material::<Material>()?, request, cx.now())
-    }
-}
-
-/// An instant that an AWS answer names, as `2026-11-26T12:00:00Z` (RFC 3339) or as seconds since the epoch.
-pub(crate) fn instant(text: &str) -> Option<SystemTime> {
-    match text.parse::<f64>() {
-        Ok(seconds) if (0.0..1e11).contains(&seconds) => {
-            Some(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds))
-        }
-        Ok(_) => None,
-        Err(_) => date::parse(text),
     }
 }
 

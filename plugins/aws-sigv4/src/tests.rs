@@ -1,5 +1,5 @@
 use countersign::testing::{Answer, ScriptedHost, profile};
-use countersign::{Credential, ErrorKind, HeaderView, Lifetime, Profile, RequestHead, Secret};
+use countersign::{Credential, ErrorKind, HeaderView, Lifetime, Profile, RequestHead, Secret, timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ impl Case {
         };
         let token = self.token.clone().filter(|_| !self.omit_session_token);
         let material = Material::new(KEY.to_owned(), SECRET.into(), token.map(Secret::new));
-        let edits = signature.sign(&material, &request, instant(&self.timestamp).unwrap()).unwrap();
+        let edits = signature.sign(&material, &request, timestamp(&self.timestamp).unwrap()).unwrap();
         let (_, _, last) = edits.iter().last().unwrap();
         last[last.len() - 64..].to_owned()
     }
@@ -99,7 +99,7 @@ fn made(more: Value) -> Box<dyn Profile> {
 
 /// The time of the examples in the guide to S3.
 fn host() -> ScriptedHost {
-    ScriptedHost::new().at(instant("2013-05-24T00:00:00Z").unwrap())
+    ScriptedHost::new().at(timestamp("2013-05-24T00:00:00Z").unwrap())
 }
 
 fn signed(more: Value, request: &RequestHead<'_>) -> Vec<(&'static str, String, String)> {
@@ -186,7 +186,7 @@ fn the_key_of_a_day_is_kept_and_changes_with_it() {
     let material = Material::new(KEY.to_owned(), SECRET.into(), None);
     let scope = Scope { region: "r".to_owned(), service: "s".to_owned() };
     let key = |time: &str| {
-        let date = date::Date::of(instant(time).unwrap());
+        let date = date::Date::of(timestamp(time).unwrap());
         material
             .with_key(date, &scope, |key| Ok((key.sign("", &[b'0'; 64]), std::ptr::from_ref(key))))
             .unwrap()
@@ -253,7 +253,7 @@ const STS: &str = "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKey
                    <Expiration>2013-05-24T01:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>";
 
 fn hour() -> Lifetime {
-    Lifetime::Until(instant("2013-05-24T01:00:00Z").unwrap())
+    Lifetime::Until(timestamp("2013-05-24T01:00:00Z").unwrap())
 }
 
 #[test]

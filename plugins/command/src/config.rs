@@ -24,6 +24,7 @@ pub struct CommandConfig {
     /// given.
     pub api_version: Option<ApiVersion>,
     /// The variables of the host's environment that it gets, by name; `HOME`, `LANG`, `PATH`, `TMPDIR` and `USER` if not given.
+    #[schemars(extend("default" = ["HOME", "LANG", "PATH", "TMPDIR", "USER"]))]
     pub inherit: Option<Vec<String>>,
     /// Further variables, by name. Values may be templates over the caller.
     #[serde(default)]
@@ -31,8 +32,10 @@ pub struct CommandConfig {
     /// The folder that it runs in, relative to the configuration's; that one, if not given.
     pub folder: Option<String>,
     /// How long it may take: `"30s"` if not given, at most `"50s"`.
+    #[schemars(extend("default" = "30s"))]
     pub timeout: Option<Period>,
     /// Whether an error quotes the last line that a program which fails says on standard error: it does, if not given.
+    #[schemars(extend("default" = true))]
     pub quote_errors: Option<bool>,
     /// Headers of each call, by name, as templates over the caller and what was printed: `{{ answer.token }}`.
     #[serde(default)]

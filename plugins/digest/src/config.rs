@@ -19,12 +19,15 @@ pub struct DigestConfig {
     pub password: Secret,
     /// The path that is asked for the first challenge, at the origin of the API; by default `/`. It has to be one that needs
     /// the user and password.
+    #[schemars(extend("default" = "/"))]
     pub challenge_path: Option<String>,
     /// The algorithms that may be used, of which the strongest that the API offers is taken, `-sess` or not; by default all
     /// three. MD5 is among them because many servers have nothing else.
+    #[schemars(extend("default" = ["MD5", "SHA-256", "SHA-512-256"]))]
     pub algorithms: Option<Vec<Hash>>,
     /// What may be protected: `auth` (method and address), `auth-int` (the body, too; it is then held in memory until it is
     /// sent), `none` (servers as of RFC 2069, whose nonces have no counts). By default `auth` and `none`.
+    #[schemars(extend("default" = ["none", "auth"]))]
     pub qop: Option<Vec<Protection>>,
     /// The realm that alone is answered; by default any.
     pub realm: Option<String>,
@@ -60,7 +63,7 @@ impl Protection {
 }
 
 /// How text becomes bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Charset {
     /// UTF-8, in the normal form NFC.
     #[default]

@@ -5,7 +5,7 @@ use hmac::digest::Update;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use smallvec::SmallVec;
@@ -16,7 +16,7 @@ use crate::sink::{Collected, Sink};
 pub(crate) type Output = SmallVec<[u8; 64]>;
 
 /// HMAC (RFC 2104) with a hash.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Algorithm {
     /// With SHA-256.
     #[default]

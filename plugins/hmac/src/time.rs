@@ -1,7 +1,8 @@
-//! Instants as APIs want them written, in UTC, without a calendar library: days since the epoch to year, month and day (the
-//! proleptic Gregorian calendar; H. Hinnant, "chrono-compatible low-level date algorithms").
+//! Instants as APIs want them written, in UTC.
 
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use countersign::civil_date;
 
 use crate::sink::Sink;
 
@@ -105,7 +106,7 @@ impl Form {
         let (days, second) = (seconds / 86_400, seconds % 86_400);
         // Most forms are a number.
         let is_date = |part: &Part| matches!(part, Part::Year | Part::Month | Part::Day | Part::MonthName);
-        let (year, month, day) = if self.parts.iter().any(is_date) { civil(days) } else { (0, 1, 1) };
+        let (year, month, day) = if self.parts.iter().any(is_date) { civil_date(days) } else { (0, 1, 1) };
         for part in &self.parts {
             match part {
                 Part::Text(text) => sink.put(text.as_bytes()),
@@ -146,19 +147,6 @@ pub(crate) fn number(mut number: u64, least: usize, sink: &mut dyn Sink) {
     let text = digits.get(digits.len() - written..).unwrap_or_default();
     // The first of a pair may be one too many.
     sink.put(if written > least { text.strip_prefix(b"0").unwrap_or(text) } else { text });
-}
-
-/// Year, month and day of a day since the epoch.
-const fn civil(day: u64) -> (u64, u64, u64) {
-    let shifted = day + 719_468;
-    let era = shifted / 146_097;
-    let of_era = shifted % 146_097;
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let date = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year_of_era + era * 400 + (month <= 2) as u64, month, date)
 }
 
 #[cfg(test)]

@@ -25,8 +25,10 @@ pub struct HttpSignatureConfig {
     /// Which key it is (`keyid`); by default a JWK's `kid`.
     pub key_id: Option<String>,
     /// What is covered, in order: `["@method", "@target-uri"]` by default. A request that lacks one of them is not sent.
+    #[schemars(extend("default" = ["@method", "@target-uri"]))]
     pub components: Option<Vec<String>>,
     /// What is covered besides, where a request has it: `["content-digest", "content-type", "authorization"]` by default.
+    #[schemars(extend("default" = ["content-digest", "content-type", "authorization"]))]
     pub optional_components: Option<Vec<String>>,
     /// The hash of the body in `Content-Digest`: `sha-256` (the default), `sha-512`, or `none` where the application sends
     /// that header itself.
@@ -49,6 +51,7 @@ pub struct HttpSignatureConfig {
     #[serde(default)]
     pub alg: bool,
     /// The signature's name in the two headers: `sig1` by default.
+    #[schemars(extend("default" = "sig1"))]
     pub label: Option<String>,
 }
 

@@ -50,8 +50,10 @@ pub struct JwtBearerConfig {
     #[serde(default = "yes")]
     pub reuse: bool,
     /// The request's header that carries the token; by default `Authorization`.
+    #[schemars(extend("default" = "Authorization"))]
     pub header: Option<String>,
     /// The word before the token in the header; by default `Bearer`. Empty: the token stands alone.
+    #[schemars(extend("default" = "Bearer"))]
     pub scheme: Option<String>,
     /// The query parameter that carries the token, instead of a header. URLs end up in logs: only where the API has no
     /// other way.

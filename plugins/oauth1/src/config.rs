@@ -1,7 +1,7 @@
 use countersign::{Error, Secret};
 use countersign_jose::KeyConfig;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::method::{SignatureMethod, Signer};
@@ -47,7 +47,7 @@ pub struct OAuth1Config {
 }
 
 /// Where OAuth's parameters go.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ParameterPlace {
     /// Into the header `Authorization` (RFC 5849 §3.5.1).

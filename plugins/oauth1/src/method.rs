@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::signature::{SignatureEncoding as _, Signer as _};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha1::{Digest, Sha1};
 use sha2::{Sha256, Sha512};
@@ -16,7 +16,7 @@ use sha2::{Sha256, Sha512};
 use crate::encode::encode;
 
 /// How requests are signed (RFC 5849 §3.4; those with SHA-256 and SHA-512 are in wide use without an RFC).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SignatureMethod {
     /// With both secrets, by HMAC-SHA1.
     #[default]

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use countersign::{Error, Place, Secret};
 use countersign_jose::{IdentityConfig, KeyConfig};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::assertion::{AssertionConfig, ClientAssertionConfig};
 use crate::dpop::DpopSetting;
@@ -69,7 +69,7 @@ pub struct OAuth2Config {
 }
 
 /// What is exchanged for an access token.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Grant {
     /// The client's own authority (RFC 6749 §4.4).

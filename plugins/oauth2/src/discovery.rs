@@ -10,7 +10,7 @@ use crate::endpoint::Endpoint;
 #[derive(Debug)]
 pub(crate) enum TokenEndpoint {
     Given(Endpoint),
-    Discovered(Discovery),
+    Discovered(Box<Discovery>),
 }
 
 impl TokenEndpoint {
@@ -29,7 +29,7 @@ impl TokenEndpoint {
                 }
                 Ok(Self::Given(endpoint))
             }
-            (None, Some(discovery)) => Ok(Self::Discovered(discovery)),
+            (None, Some(discovery)) => Ok(Self::Discovered(Box::new(discovery))),
             (None, None) => {
                 let message = "is missing; set it, or `issuer` to have it discovered";
                 Err(Error::config(message).at("token_url"))
@@ -140,7 +140,7 @@ impl Discovery {
         let alias = metadata.mtls_endpoint_aliases.and_then(|aliases| aliases.token_endpoint);
         let url = alias.filter(|_| self.presents).or(metadata.token_endpoint);
         let url = url.ok_or_else(|| bad("names no token_endpoint; give `token_url`"))?;
-        let endpoint = Endpoint::new(&url)
+        let endpoint = Endpoint::published(&url)
             .map_err(|error| bad(&format!("names a token_endpoint that {}", error.message())))?;
         if endpoint.origin().is_loopback() && !self.issuer.origin().is_loopback() {
             return Err(bad("names a token_endpoint on this machine's loopback; give `token_url`"));

@@ -52,8 +52,8 @@ pub use words::Words;
 pub struct OAuth2 {
     endpoint: TokenEndpoint,
     client: Client,
-    certificate: Option<Certificate>,
-    dpop: Option<Dpop>,
+    certificate: Option<Box<Certificate>>,
+    dpop: Option<Box<Dpop>>,
     grants: Grants,
     /// Scope, audience, resources and what else is the same in every request.
     parameters: Vec<(String, Secret)>,
@@ -72,7 +72,7 @@ impl AuthProfile for OAuth2 {
     fn new(config: OAuth2Config) -> Result<Self, Error> {
         let place =
             |scheme: &str| TokenPlace::header(&config.header, config.scheme.as_deref().unwrap_or(scheme));
-        let certificate = Certificate::new(&config)?;
+        let certificate = Certificate::new(&config)?.map(Box::new);
         let (token_url, issuer) = (config.token_url.as_deref(), config.issuer.as_deref());
         Ok(Self {
             bearer: place("Bearer")?,
@@ -82,7 +82,7 @@ impl AuthProfile for OAuth2 {
             endpoint: TokenEndpoint::new(token_url, issuer, certificate.is_some())?,
             grants: Grants::new(&config)?,
             client: Client::new(&config)?,
-            dpop: Dpop::new(&config)?,
+            dpop: Dpop::new(&config)?.map(Box::new),
             certificate,
         })
     }
@@ -94,7 +94,7 @@ impl AuthProfile for OAuth2 {
     fn places(&self) -> Option<Places> {
         // Whatever their kind, tokens go into the same header.
         let places = self.bearer.places();
-        let presents = self.certificate.as_ref().is_some_and(Certificate::is_for_the_api);
+        let presents = self.certificate.as_ref().is_some_and(|certificate| certificate.is_for_the_api());
         let places = if presents { places.client_certificate() } else { places };
         // Of a proof method and path are part (RFC 9449 §4.2), which no profile changes.
         let proof = |places: Places| places.header("dpop").covers_headers([""; 0]);
@@ -140,7 +140,7 @@ impl AuthProfile for OAuth2 {
         let sets = signers.into_iter().flatten().filter_map(|signer| signer.jwks().ok());
         let mut keys: Vec<_> =
             sets.flat_map(|set| set.keys).filter_map(|key| serde_json::to_value(key).ok()).collect();
-        keys.extend(self.certificate.as_ref().and_then(Certificate::registered).cloned());
+        keys.extend(self.certificate.as_ref().and_then(|certificate| certificate.registered()).cloned());
         keys.dedup();
         keys
     }

@@ -21,6 +21,7 @@ use crate::url::Url;
 #[serde(deny_unknown_fields)]
 pub struct RequestConfig {
     /// `POST` if not given.
+    #[schemars(extend("default" = "POST"))]
     pub method: Option<String>,
     /// The URL: `https://…`; plain `http` only on loopback. Holes stand behind the host and are percent-encoded. For `refresh` and
     /// `logout` it may be an address that the answer gave, as a whole: `"{{ answer.location }}"`.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use countersign::{AuthProfile, Context, Credential, Error, HttpRequest, Secret};
+use countersign::{AuthProfile, Context, Credential, Error, HttpRequest, Origin, Secret};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -39,6 +39,11 @@ impl AuthProfile for AcmeLogin {
     fn new(settings: Settings) -> Result<Self, Error> {
         if settings.user.is_empty() {
             return Err(Error::config("is empty; name Acme's technical user").at("user"));
+        }
+        let url: Origin = settings.login_url.parse().map_err(|error: Error| error.at("login_url"))?;
+        if !url.is_https() && !url.is_loopback() {
+            let message = "is not https, so the password would travel in clear; plain http is for loopback";
+            return Err(Error::config(message).at("login_url"));
         }
         Ok(Self(settings))
     }

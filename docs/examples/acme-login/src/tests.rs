@@ -54,3 +54,12 @@ fn an_empty_user_is_found_before_anything_is_sent() {
     let settings = json!({ "login_url": "https://acme.example/login", "user": "", "password": "x" });
     assert_eq!(profile::<AcmeLogin>(settings).err().unwrap().field(), Some("user"));
 }
+
+#[test]
+fn a_url_that_no_password_may_go_to_is_found_before_anything_is_sent() {
+    for url in ["login", "ftp://acme.example/login", "http://acme.example/login", "https://u:p@acme.example/"]
+    {
+        let settings = json!({ "login_url": url, "user": "erp", "password": "x" });
+        assert_eq!(profile::<AcmeLogin>(settings).err().unwrap().field(), Some("login_url"), "{url}");
+    }
+}

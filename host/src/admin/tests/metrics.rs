@@ -12,7 +12,7 @@ async fn scrape(proxy: &Proxy) -> Metrics {
 
 /// Has everything happen that is counted.
 async fn busy(proxy: &Proxy) {
-    let worker = proxy.stats.worker(&["crm", "orders"]);
+    let worker = proxy.stats.worker(["crm", "orders"]);
     worker.accepted();
     worker.refused(Refusal::Access);
     let orders = worker.connector(1);
@@ -97,7 +97,7 @@ async fn counters_survive_a_reload() {
     busy(&proxy).await;
     let before = scrape(&proxy).await;
     // `orders` is not in the new configuration, `shop` is new; the old block was dropped with its worker's generation.
-    let worker = proxy.stats.worker(&["crm", "shop"]);
+    let worker = proxy.stats.worker(["crm", "shop"]);
     worker.connector(1).answered(200, Duration::ZERO);
     let after = scrape(&proxy).await;
     let mut compared = 0;

@@ -76,12 +76,12 @@ impl Proxy {
                 default_lifetime: Duration::from_secs(300),
                 store_as: CANARY.to_owned(),
             };
-            let environment = Environment {
+            let environment = Arc::new(Environment {
                 clock: clock.clock(),
                 store: Arc::new(MemoryStore::new()),
                 jitter: Jitter::seeded(7),
                 runtime: Handle::current(),
-            };
+            });
             (name, issuer, ProfileCache::new(name, settings, environment))
         };
         let profiles = vec![

@@ -90,7 +90,7 @@ async fn one_caller_who_is_refused_does_not_take_the_proxy_from_the_others() {
 #[tokio::test]
 async fn the_status_tells_what_is_configured_and_how_it_goes() {
     let proxy = Proxy::new();
-    let worker = proxy.stats.worker(&["crm", "orders"]);
+    let worker = proxy.stats.worker(["crm", "orders"]);
     worker.connector(1).begin();
     worker.connector(1).answered(200, Duration::ZERO);
     worker.refused(Refusal::Host);

@@ -104,12 +104,7 @@ impl Rig {
 
     fn with_store(issuer: Issuer, store: Arc<dyn Store>) -> Self {
         let (issuer, clock) = (Arc::new(issuer), Clock::manual(at(1_000_000)));
-        let environment = Environment {
-            clock: clock.clock(),
-            store,
-            jitter: Jitter::seeded(7),
-            runtime: Handle::current(),
-        };
+        let environment = environment(&clock, store);
         let cache = Arc::new(ProfileCache::new("crm", settings(&issuer), environment));
         Self { cache, issuer, clock }
     }
@@ -141,8 +136,9 @@ fn settings(issuer: &Arc<Issuer>) -> Settings {
     Settings { acquire, default_lifetime: 5 * MINUTE, store_as: "crm".to_owned() }
 }
 
-fn environment(clock: &ManualClock, store: Arc<dyn Store>) -> Environment {
-    Environment { clock: clock.clock(), store, jitter: Jitter::seeded(7), runtime: Handle::current() }
+fn environment(clock: &ManualClock, store: Arc<dyn Store>) -> Arc<Environment> {
+    let (clock, jitter, runtime) = (clock.clock(), Jitter::seeded(7), Handle::current());
+    Arc::new(Environment { clock, store, jitter, runtime })
 }
 
 fn at(seconds: u64) -> SystemTime {

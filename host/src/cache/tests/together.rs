@@ -32,7 +32,8 @@ async fn a_thousand_callers_at_a_cold_start_make_one_acquire() {
 async fn who_joins_too_late_gets_what_just_landed() {
     for issuer in [Issuer::hourly(), Issuer::failing(Error::denied("no"))] {
         let (issuer, clock) = (Arc::new(issuer), Clock::manual(at(1_000_000)));
-        let shared = Shared::new("crm".into(), environment(&clock, Arc::new(MemoryStore::new())));
+        let shared =
+            Shared::new("crm".into(), environment(&clock, Arc::new(MemoryStore::new())), Arc::default());
         let (settings, front) = (Arc::new(settings(&issuer)), Arc::new(Front::single(0)));
         let slot = Arc::new(Slot::new(Arc::new(shared), settings, 0, Key::sole(), front));
         let first = slot.obtain_together().await.map(|snapshot| snapshot.generation());

@@ -7,6 +7,7 @@ mod apis;
 mod build;
 mod proxy;
 mod server;
+mod table;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -22,6 +23,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 
 use self::server::Server;
+use self::table::Table;
 use super::output::{Paint, print};
 use crate::{Client, Host};
 
@@ -101,11 +103,11 @@ impl Demonstration {
         let config = folder.join("countersign.toml");
         let host = Host::start(&config).await.map_err(|findings| findings.to_string())?;
         let calls = vec![
-            Call { connector: "orders", path: "/42", how: "signed JWT", expected: "\"for\":\"ada\"" },
+            Call { connector: "orders", path: "/42", how: "a signed JWT", expected: "\"for\":\"ada\"" },
             Call {
                 connector: "crm",
                 path: "/customers",
-                how: "OAuth2 token",
+                how: "an OAuth2 token",
                 expected: "\"tokens_issued\":1",
             },
             Call {
@@ -119,38 +121,25 @@ impl Demonstration {
         Ok(Self { host, config, calls, paint, _servers: vec![orders, crm, acme] })
     }
 
+    /// Makes the calls, and shows what came of all of them at the end.
     async fn show(self) -> Result<(), String> {
-        say(format_args!("\n  {:22}{:28}with its profile\n", "call", "without"))?;
-        let mut failures = Vec::new();
+        let mut table = Table::default();
         for call in &self.calls {
-            let (bare, _) = self.bare(call).await?;
-            let (status, body) = self.through(call).await?;
-            let held =
-                bare == StatusCode::UNAUTHORIZED && status == StatusCode::OK && body.contains(call.expected);
-            let mark = |status: StatusCode| {
-                let text = status.to_string();
-                if status.is_success() { self.paint.good(text) } else { self.paint.bad(text) }
-            };
             let what = format!("GET {}{}", call.connector, call.path);
-            let pad = " ".repeat(28_usize.saturating_sub(bare.to_string().len()));
-            say(format_args!(
-                "  {what:22}{}{pad}{}  {body}  {}\n",
-                mark(bare),
-                mark(status),
-                self.paint.dim(call.how)
-            ))?;
-            if !held {
-                failures.push(what);
-            }
+            let (status, _) = self.bare(call).await?;
+            table.add(&what, "nothing", (status, ""), status == StatusCode::UNAUTHORIZED);
+            let (status, body) = self.through(call).await?;
+            let held = status == StatusCode::OK && body.contains(call.expected);
+            table.add(&what, call.how, (status, &body), held);
         }
-        if failures.is_empty() {
-            proxy::show(&self.host, &self.config, self.paint).await?;
-            say(format_args!(
+        proxy::show(&self.host, &self.config, self.paint, &mut table).await?;
+        say(format_args!("\n{}", table.shown(self.paint)))?;
+        match table.failures()[..] {
+            [] => say(format_args!(
                 "\n{} Next: README.md, \"Your first connector\".\n",
                 self.paint.good("All of it held.")
-            ))
-        } else {
-            Err(format!("this did not hold: {}", failures.join(", ")))
+            )),
+            ref failures => Err(format!("this did not hold: {}", failures.join(", "))),
         }
     }
 

@@ -97,5 +97,9 @@ fn trial(
 /// The probe of the configuration.
 fn configured(config: &Path, connector: &str) -> Result<Option<Probe>, Failure> {
     let setup = Setup::read(config)?;
-    Ok(setup.connectors().iter().find(|known| known.name == connector).map(|known| known.probe.clone()))
+    Ok(setup
+        .connectors()
+        .iter()
+        .find(|known| &*known.name == connector)
+        .map(|known| Probe::clone(&known.probe)))
 }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::cli::output::Paint;
 use crate::explain::{
-    Answer, Cause, Evidence, Exchange, Explanation, FoundKeys, ObtainedEvidence, PlacedEvidence, Problem,
-    ProfileEvidence, Sent, Token,
+    Answer, Cause, CauseId, Evidence, Exchange, Explanation, FoundKeys, ObtainedEvidence, PlacedEvidence,
+    Problem, ProfileEvidence, Sent, Token,
 };
 
 /// Step by step: obtained, placed, answered.
@@ -15,7 +15,7 @@ pub(super) fn steps(explanation: &Explanation, paint: Paint) -> String {
     let evidence = &explanation.evidence;
     let mut text = Text { out: String::new(), paint };
     text.head(evidence);
-    evidence.profiles.iter().for_each(|profile| text.profile(profile, false));
+    evidence.profiles.iter().for_each(|profile| text.profile(profile, None));
     text.attempts(evidence, false);
     text.verdict(evidence);
     if let Some(cause) = explanation.causes.first() {
@@ -40,9 +40,14 @@ pub(super) fn whole(explanation: &Explanation, paint: Paint) -> String {
         well.iter().for_each(|words| text.line(format_args!("{} {words}", text.paint.good("well:"))));
     }
     text.line("");
-    evidence.profiles.iter().for_each(|profile| text.profile(profile, true));
+    evidence.profiles.iter().for_each(|profile| text.profile(profile, Some(causes)));
     text.attempts(evidence, true);
-    for skew in &evidence.clocks {
+    // What stands above already is not said again.
+    let of_causes =
+        causes.iter().filter(|cause| cause.cause == CauseId::Clock).flat_map(|cause| &cause.because);
+    let told: Vec<&String> = of_causes.chain(well.iter().filter(|words| words.contains("clock"))).collect();
+    for skew in evidence.clocks.iter().filter(|skew| told.iter().all(|words| !words.contains(&skew.against)))
+    {
         let way = if skew.ahead_s < 0 { "behind" } else { "ahead of" };
         text.line(format_args!(
             "{} this machine's is {} s {way} {} (± {} s)",
@@ -93,6 +98,10 @@ impl Text {
                 statuses()
             )),
             Some(answer) => self.paint.bad(format_args!("not as expected: answered with {}", answer.status)),
+            None if evidence.profiles.iter().any(|profile| failure_of(profile).is_some()) => {
+                // Why, the profile's own line says, or the cause.
+                self.paint.bad("no answer: nothing was sent, for want of a credential")
+            }
             None => match &evidence.failure {
                 Some(failure) => self.paint.bad(format_args!("no answer: {failure}")),
                 None => self.paint.bad("no answer"),
@@ -115,7 +124,13 @@ impl Text {
         cause.remedies.iter().for_each(|way| self.line(format_args!("  = help: {way}")));
     }
 
-    fn profile(&mut self, profile: &ProfileEvidence, whole: bool) {
+    /// In whole below the causes, or in brief.
+    fn profile(&mut self, profile: &ProfileEvidence, below: Option<&[Cause]>) {
+        let whole = below.is_some();
+        let is_told = |message: &str| {
+            let because = below.into_iter().flatten().flat_map(|cause| &cause.because);
+            because.into_iter().any(|words| words.contains(message))
+        };
         let ProfileEvidence { name, type_name, home, outcome, exchanges, reads, places, .. } = profile;
         let home = if home == "built in" { String::new() } else { format!(", {home}") };
         let outcome = match outcome {
@@ -127,6 +142,9 @@ impl Text {
                 };
                 let certificate = if *certificate { ", with a client certificate" } else { "" };
                 self.paint.good(format_args!("a credential after {took_ms} ms{life}{certificate}"))
+            }
+            Some(ObtainedEvidence::Failed { kind, message, .. }) if is_told(message) => {
+                self.paint.bad(format_args!("no credential ({kind})"))
             }
             Some(ObtainedEvidence::Failed { kind, message, field }) => {
                 let at = field.as_ref().map(|field| format!("{field}: ")).unwrap_or_default();
@@ -295,6 +313,14 @@ impl Text {
             }
         };
         self.line(format_args!("{} {} {words}", self.paint.bold("issuer:"), keys.issuer));
+    }
+}
+
+/// Why a profile has no credential.
+fn failure_of(profile: &ProfileEvidence) -> Option<&str> {
+    match &profile.outcome {
+        Some(ObtainedEvidence::Failed { message, .. }) => Some(message),
+        _ => None,
     }
 }
 

@@ -42,7 +42,12 @@ const CONNECTOR: &str =
 
 const EXAMPLE: &str = "# What `countersign plugins test` tries the type with. Nothing is sent anywhere.\n";
 
+/// What the login endpoint answers, for `countersign plugins test`.
+const ANSWERS: &str = "[\n  { \"status\": 200, \"headers\": {}, \"body\": { \"session\": \"s-{{conversation}}\", \"ttl_seconds\": 900 } }\n]\n";
+
 const LOGIN_ABOUT: &str = "As it is, it sends a user and a password to a login endpoint, and puts the session that it gets on each request.";
+const ANSWERS_ABOUT: &str = "`answers.json` is what the login endpoint answers in that test; write down there what yours does. \
+                             (`{{conversation}}` becomes a number.)\n\n";
 const SIGNING_ABOUT: &str =
     "As it is, it signs each request: an HMAC-SHA256 over method, path, query, time and body.";
 
@@ -100,8 +105,9 @@ impl Kit {
         };
         let mode = if language == Language::Rust { "644" } else { "755" };
         let file = Path::new(&built).file_name().unwrap_or_default().display();
+        let more = if signs { "" } else { "--script answers.json " };
         let steps = format!(
-            "{tests}\ncountersign plugins test {built} --config example.toml\ninstall -D -m {mode} {built} {plugins}/{file}"
+            "{tests}\ncountersign plugins test {built} --config example.toml {more}--strict\ninstall -D -m {mode} {built} {plugins}/{file}"
         );
         let own = words.replaced(if signs { SIGNING_CONFIG } else { LOGIN_CONFIG });
         // A script cannot run in the host's process.
@@ -112,6 +118,7 @@ impl Kit {
             .replaced(template!("README.md.in"))
             .replace("@ABOUT@", &about)
             .replace("@STEPS@", &steps)
+            .replace("@ANSWERS@\n", if signs { "" } else { ANSWERS_ABOUT })
             .replace("@CONFIG@", config.trim_end());
         let sdk = sdk.to_string();
         for file in &mut files {
@@ -128,6 +135,9 @@ impl Kit {
                 own.replace("${env:", "throw-away-throw-away-throw-away-").replace('}', "")
             ),
         );
+        if !signs {
+            plain("answers.json", ANSWERS.to_owned());
+        }
         plain(".github/workflows/ci.yml", shared.replaced(workflow));
         if !ignored.is_empty() {
             plain(".gitignore", ignored.to_owned());

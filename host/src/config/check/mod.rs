@@ -66,6 +66,10 @@ impl Check {
         self.validator.get_or_init(make).as_ref().map_err(String::as_str)
     }
 
+    pub(crate) const fn schema(&self) -> &Json {
+        &self.schema
+    }
+
     pub(crate) fn type_name(&self) -> Arc<str> {
         Arc::clone(&self.type_name)
     }

@@ -4,7 +4,7 @@ use crate::config::reader::Reader;
 use crate::config::{Findings, Site};
 
 /// Where an attribute of the caller comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CallerSource {
     /// `{ header = "X-User" }`: a header of the client's request.
     Header {

@@ -5,8 +5,10 @@ mod serve;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::alike::Alike;
 use super::probe::Probe;
 use super::reader::Reader;
 use super::rejection::Rejection;
@@ -22,7 +24,7 @@ pub(crate) use serve::MOST_CONCURRENT;
 #[derive(Debug, Clone)]
 pub struct ConnectorConfig {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Where its calls go, and nowhere else.
     pub base_url: BaseUrl,
     /// The names of its profiles, in the order in which they are applied; at least one, each exists.
@@ -30,13 +32,13 @@ pub struct ConnectorConfig {
     /// The total deadline of a call; 30 s unless configured.
     pub timeout: Duration,
     /// Which answers say that the credential was refused.
-    pub rejection: Rejection,
+    pub rejection: Arc<Rejection>,
     /// The call by which it is tried out.
-    pub probe: Probe,
+    pub probe: Arc<Probe>,
     /// A file with further certificate authorities, in PEM.
     pub ca_file: Option<PathBuf>,
     /// What it says of calls that come through the proxy.
-    pub serve: ConnectorServe,
+    pub serve: Arc<ConnectorServe>,
     /// Where it stands, for whoever finds something wrong later.
     pub site: Site,
 }
@@ -65,18 +67,30 @@ pub(crate) fn read(
     profiles: &HashMap<&str, ()>,
     findings: &mut Findings,
 ) -> Vec<ConnectorConfig> {
-    sites.iter().filter_map(|(name, site)| connector(name, site, profiles, findings)).collect()
+    let mut known =
+        Known { profiles, rejections: Alike::default(), probes: Alike::default(), serves: Alike::default() };
+    let mut connectors = Vec::with_capacity(sites.len());
+    connectors.extend(sites.iter().filter_map(|(name, site)| connector(name, site, &mut known, findings)));
+    connectors
+}
+
+/// The profiles that there are, and what the connectors met so far say.
+struct Known<'k> {
+    profiles: &'k HashMap<&'k str, ()>,
+    rejections: Alike<Rejection>,
+    probes: Alike<Probe>,
+    serves: Alike<ConnectorServe>,
 }
 
 fn connector(
     name: &str,
     site: &Site,
-    known: &HashMap<&str, ()>,
+    known: &mut Known<'_>,
     findings: &mut Findings,
 ) -> Option<ConnectorConfig> {
     let mut reader = Reader::new(site, &KEYS, findings);
     let base_url = base_url(&mut reader);
-    let profiles = profiles(&mut reader, known);
+    let profiles = profiles(&mut reader, known.profiles);
     let timeout = reader.duration("timeout", Duration::from_secs(3600)).unwrap_or(Duration::from_secs(30));
     let ca_file = reader.authorities("ca_file");
     let rejection = reader.table("rejection");
@@ -85,14 +99,14 @@ fn connector(
     let probe = Probe::of(probe.as_ref(), findings);
     let serve = ConnectorServe::of(site, findings);
     Some(ConnectorConfig {
-        name: name.to_owned(),
+        name: name.into(),
         base_url: base_url?,
         profiles: profiles?,
         timeout,
-        rejection,
-        probe,
+        rejection: known.rejections.of(rejection),
+        probe: known.probes.of(probe),
         ca_file,
-        serve,
+        serve: known.serves.of(serve),
         site: site.clone(),
     })
 }

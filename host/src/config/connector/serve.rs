@@ -8,7 +8,7 @@ use crate::config::reader::Reader;
 use crate::config::{Findings, Site};
 
 /// What `[connectors.NAME]` says of calls that come through the proxy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ConnectorServe {
     /// Where each attribute of the caller comes from, in the order of the file. The headers that are named here are not
     /// forwarded, unless `pass_headers` names them too.

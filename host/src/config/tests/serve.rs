@@ -13,7 +13,10 @@ fn connector(name: &str, more: &str) -> String {
 
 fn read(text: &str) -> (Option<ServeConfig>, Vec<ConnectorServe>) {
     let (config, _) = examine_in(Path::new("/etc/countersign"), &format!("{BEGINNING}{text}")).unwrap();
-    (config.serve, config.connectors.into_iter().map(|connector| connector.serve).collect())
+    (
+        config.serve,
+        config.connectors.into_iter().map(|connector| ConnectorServe::clone(&connector.serve)).collect(),
+    )
 }
 
 fn assert_findings(text: &str, expected: &[&str]) {

@@ -22,7 +22,7 @@ kid = 'two'
 fn the_type_gets_its_own_settings_with_sources_in_place() {
     let (config, resolved) = examine(PROFILE).unwrap();
     let profile = &config.profiles[0];
-    assert_eq!((profile.name.as_str(), &*profile.type_name), ("p", "token"));
+    assert_eq!((&*profile.name, &*profile.type_name), ("p", "token"));
     assert_eq!(profile.default_lifetime.as_secs(), 60);
     assert_eq!(
         resolved[0].value,

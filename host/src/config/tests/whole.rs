@@ -62,7 +62,7 @@ fn a_good_configuration_becomes_types() {
     assert_eq!(entry.types.as_deref(), Some(&["acme".to_owned()][..]));
 
     let config = document.resolve(&Known::new()).unwrap();
-    let names: Vec<&str> = config.profiles.iter().map(|profile| profile.name.as_str()).collect();
+    let names: Vec<&str> = config.profiles.iter().map(|profile| &*profile.name).collect();
     assert_eq!(names, ["b", "a"]);
     let orders = &config.connectors[0];
     assert_eq!(orders.base_url.to_string(), "https://orders.example/api");

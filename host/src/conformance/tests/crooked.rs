@@ -63,6 +63,7 @@ impl Crooked {
 
     fn judged(&self, answer: HttpResponse) -> Result<HttpResponse, Error> {
         match (self.settings.act.as_str(), answer.status) {
+            ("wants-more", 200) => Err(Error::unavailable("the answer's body is not of this type")),
             ("unwell", 500..) => Err(Error::config("no")),
             ("rate-limited", 429) => Err(Error::rate_limited("no")),
             ("denied", 401) => Err(Error::unavailable("no")),

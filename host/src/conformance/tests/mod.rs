@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use self::crooked::{Crooked, Peeking};
-use super::{ALL, Case, HomeReport, Recorder, Script, Subject, Verdict, homes, run};
+use super::{ALL, Case, HomeReport, Recorder, Script, Subject, Verdict, Want, homes, run};
 
 const SECRET: &str = "s3cret-of-the-settings";
 
@@ -245,11 +245,31 @@ fn without_settings_what_to_give_is_said() {
     let subject = Subject::new(vec![manifest()], make);
     let report = run("here", &subject, &[], &Script::generic(), None);
     assert_eq!(failed(&report), BTreeSet::new());
-    let why = report.outcomes.iter().find_map(|outcome| match &outcome.verdict {
-        Verdict::Skipped(why) => Some(why),
-        _ => None,
-    });
-    assert!(why.is_some_and(|why| why.contains("--config")));
+    let untried =
+        report.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Untried(Want::Settings));
+    let untried: BTreeSet<_> = untried.map(|outcome| outcome.check.name).collect();
+    // What settings are needed for is told check by check, and all of it.
+    for check in
+        ["settings-taken", "acquired", "denied", "bounded", "signed", "interleaved", "never-internal"]
+    {
+        assert!(untried.contains(check), "{check}: {untried:?}");
+    }
+    assert!(report.outcomes.iter().all(
+        |outcome| !matches!(outcome.verdict, Verdict::Skipped(_)) || outcome.check.name == "logs-silent"
+    ));
+    assert!(Want::Settings.why().contains("--config"));
+}
+
+#[test]
+fn answers_that_do_not_suit_a_type_are_wanted_and_what_hangs_on_them_is_untried() {
+    let case = Case { name: "case".into(), type_name: "crooked".into(), settings: settings("wants-more") };
+    let report = run("here", &Subject::new(vec![manifest()], make), &[case], &Script::generic(), None);
+    assert_eq!(failed(&report), BTreeSet::new(), "{report:#?}");
+    let untried = report.outcomes.iter().filter(|outcome| outcome.verdict == Verdict::Untried(Want::Answers));
+    let untried: BTreeSet<_> = untried.map(|outcome| outcome.check.name).collect();
+    for check in ["acquired", "lifetime-followed", "denied", "signed", "interleaved"] {
+        assert!(untried.contains(check), "{check}: {untried:?}");
+    }
 }
 
 #[test]

@@ -15,11 +15,7 @@ pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
     let off = skew.filter(|skew| skew.is_off());
     let mut causes = Vec::new();
     if let Some(skew) = off {
-        let mut cause = Cause::new(CauseId::Clock, weight(case, skew), words(skew)).because(format!(
-            "{}: this machine's clock {}",
-            skew.against,
-            how_far(skew)
-        ));
+        let mut cause = Cause::new(CauseId::Clock, weight(case, skew), words(skew)).because(dated(skew));
         if let Some(judged) = judged(case, skew) {
             cause = cause.because(judged);
         }
@@ -96,9 +92,11 @@ fn words(skew: &Skew) -> String {
     format!("this machine's clock is {far} {way}")
 }
 
-fn how_far(skew: &Skew) -> String {
-    let way = if skew.ahead_s > 0 { "ahead of" } else { "behind" };
-    format!("is {} s {way} its `Date` (± {} s)", skew.ahead_s.abs(), skew.margin_s)
+/// What shows it.
+fn dated(skew: &Skew) -> String {
+    let way = if skew.ahead_s > 0 { "behind" } else { "ahead" };
+    let Skew { against, margin_s, .. } = skew;
+    format!("{against} dates its answers {} s {way} (± {margin_s} s)", skew.ahead_s.abs())
 }
 
 fn within(skew: &Skew) -> String {

@@ -2,7 +2,7 @@
 
 use super::super::cause::{Cause, CauseId};
 use super::Case;
-use super::telling::list;
+use super::telling::{list, wider_scope};
 
 pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
     let Some(answer) = case.evidence.answer().filter(|_| !case.evidence.as_expected) else {
@@ -36,9 +36,7 @@ pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
             ));
         }
         let profile = token.map(|placed| placed.profile.as_str()).unwrap_or_default();
-        causes.push(cause.remedy(format!(
-            "add it to `scope` of the profile {profile}, and have the issuer's owner allow it to the client"
-        )));
+        causes.push(cause.remedy(wider_scope(profile)));
     } else if answer.status == 403 {
         if let Some(token) = token {
             let cause = Cause::new(CauseId::Scope, 56, "the token may lack a scope or a role")

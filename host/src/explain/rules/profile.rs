@@ -8,7 +8,13 @@ pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
     let Some((name, kind, message, field)) = failed(case.evidence) else {
         return unplaced(case.evidence);
     };
-    let asked = case.evidence.failed_exchange().is_some();
+    let exchange = case.evidence.failed_exchange().map(|(_, exchange)| exchange);
+    // What an exchange shows is told better by those rules that look at exchanges: here it would be said a second time.
+    let seen = exchange.is_some_and(|exchange| exchange.status.is_some() || exchange.trouble.is_some());
+    if seen && matches!(kind, "unavailable" | "rate-limited") {
+        return Vec::new();
+    }
+    let is_refusal = exchange.and_then(|exchange| exchange.status).is_some_and(|status| status >= 400);
     let (cause, weight, remedy) = match kind {
         "config" => (CauseId::Config, 95, "mend the setting"),
         "unsupported" => (CauseId::Config, 90, "use another setting, type or host version"),
@@ -22,15 +28,13 @@ pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
         ),
         _ => (CauseId::IssuerDown, 35, "try it again later"),
     };
-    // What an exchange shows is told better by those rules that look at exchanges.
     let weight =
-        if asked && !matches!(kind, "config" | "internal" | "login-required") { weight / 2 } else { weight };
+        if seen && !matches!(kind, "config" | "internal" | "login-required") { weight / 2 } else { weight };
     let at = field.map(|field| format!("`{field}` of ")).unwrap_or_default();
-    vec![
-        Cause::new(cause, weight, format!("the profile {name} has no credential"))
-            .because(format!("{at}the profile {name}: {message}"))
-            .remedy(remedy),
-    ]
+    let cause = Cause::new(cause, weight, format!("the profile {name} has no credential"))
+        .because(format!("{at}the profile {name}: {message}"));
+    // What to do about a refusal, the rule on what issuers answer says.
+    vec![if kind == "denied" && is_refusal { cause } else { cause.remedy(remedy) }]
 }
 
 fn failed(evidence: &Evidence) -> Option<(&str, &str, &str, Option<&str>)> {

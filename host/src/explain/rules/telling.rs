@@ -51,12 +51,7 @@ fn told(means: CauseId, weight: u8, said: &Utterance, case: &Case<'_>) -> Cause 
                 "compare the token's `iss` with what {whose} expects, to the last `/`: `issuer` or `token_url` of the profile {profile}"
             ),
         ),
-        CauseId::Scope => (
-            "the token lacks a scope".to_owned(),
-            format!(
-                "add what is missing to `scope` of the profile {profile}, and have the issuer's owner allow it to the client"
-            ),
-        ),
+        CauseId::Scope => ("the token lacks a scope".to_owned(), wider_scope(&profile)),
         CauseId::Permission => (
             "whoever the credential belongs to may not do that".to_owned(),
             "have the API's owner give the account or role that right".to_owned(),
@@ -134,6 +129,13 @@ fn told(means: CauseId, weight: u8, said: &Utterance, case: &Case<'_>) -> Cause 
         cause = cause.because(format!("the token's `kid` is {kid}"));
     }
     cause
+}
+
+/// What to do about a scope that is missing.
+pub(super) fn wider_scope(profile: &str) -> String {
+    format!(
+        "add what is missing to `scope` of the profile {profile}, and have the issuer's owner allow it to the client"
+    )
 }
 
 /// The profile that it is about.

@@ -42,8 +42,8 @@ impl Instance for Hosted {
         &self.declared.inputs
     }
 
-    fn places(&self) -> Option<&Places> {
-        self.declared.places.as_ref()
+    fn places(&self) -> Option<Places> {
+        self.declared.places.clone()
     }
 
     fn start(&self, start: Start) -> BoxFuture<'_, (Step, Box<dyn Conversation>)> {

@@ -76,6 +76,12 @@ pub fn inspect(file: &Path) -> Result<PluginFile, Refusal> {
     judge_anywhere(file, &PluginSettings::default()).map(|judged| judged.file)
 }
 
+/// Whether a file says that it brings a type, whatever is the matter with it; it is not executed. An executable says nothing.
+pub(super) fn says_it_brings(file: &Path, type_name: &str) -> bool {
+    let Some(bytes) = place::read_anywhere(file).ok().filter(|_| is_library(file)) else { return false };
+    Library::parse(&bytes).is_ok_and(|library| note::names_type(&library, type_name))
+}
+
 /// As [`inspect`], to be loaded. What speaks for the file is not examined: whoever named it means it.
 pub(super) fn judge_anywhere(file: &Path, settings: &PluginSettings) -> Result<Judged, Refusal> {
     place::read_anywhere(file)

@@ -72,6 +72,15 @@ impl PluginNote {
     }
 }
 
+/// Whether a type of that name is among those that a file says it brings, be the rest of its note as it may.
+pub(super) fn names_type(library: &Library<'_>, type_name: &str) -> bool {
+    let notes = library.notes(&note::OWNER).unwrap_or_default();
+    notes
+        .into_iter()
+        .filter(|(kind, _)| *kind == note::TYPE)
+        .any(|(_, description)| noted_type(description).is_ok_and(|noted| noted.name == type_name))
+}
+
 const GARBLED: Reason = Reason::Borrowed("has a garbled note about itself; build it with an unpatched SDK");
 
 fn noted_type(description: &[u8]) -> Result<NotedType, Reason> {

@@ -56,8 +56,8 @@ impl Instance for Remote {
         &self.declared.inputs
     }
 
-    fn places(&self) -> Option<&Places> {
-        self.declared.places.as_ref()
+    fn places(&self) -> Option<Places> {
+        self.declared.places.clone()
     }
 
     fn start(&self, start: Start) -> BoxFuture<'_, (Step, Box<dyn Conversation>)> {

@@ -6,7 +6,7 @@ mod totals;
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use countersign::ErrorKind;
@@ -32,17 +32,11 @@ struct Books {
 impl Stats {
     /// A block for the calling worker, with the connectors of one generation in the order in which they are then
     /// called by index. Dropping it loses nothing.
-    pub(crate) fn worker(&self, connectors: &[&str]) -> WorkerStats {
-        let mut books = self.settled();
-        for name in connectors {
-            if !books.rest.connectors.contains_key(*name) {
-                books.rest.connectors.insert((*name).into(), ConnectorTotals::default());
-            }
-        }
-        let names = connectors.iter().map(|name| (*name).into()).collect();
-        let counters = connectors.iter().map(|_| ConnectorStats::default()).collect();
-        let block = Arc::new(Block { names, counters, ..Block::default() });
-        books.blocks.push(Arc::clone(&block));
+    pub(crate) fn worker(&self, connectors: impl IntoIterator<Item: Into<Arc<str>>>) -> WorkerStats {
+        let counted = |name: _| Counted { name, counters: OnceLock::new() };
+        let connectors = connectors.into_iter().map(|name| counted(name.into())).collect();
+        let block = Arc::new(Block { connectors, ..Block::default() });
+        self.settled().blocks.push(Arc::clone(&block));
         WorkerStats { block, _one_thread: PhantomData }
     }
 
@@ -80,7 +74,7 @@ impl WorkerStats {
     /// A connector's counters; `index` is its place among the names that the block was made with.
     #[inline]
     pub(crate) fn connector(&self, index: usize) -> &ConnectorStats {
-        &self.block.counters[index]
+        self.block.connectors[index].counters.get_or_init(Box::default)
     }
 
     /// A client's connection was accepted.
@@ -106,8 +100,16 @@ struct Block {
     accepted: Counter,
     closed: Counter,
     refused: [Counter; Refusal::ALL.len()],
-    names: Box<[Arc<str>]>,
-    counters: Box<[ConnectorStats]>,
+    /// In the order in which they are called by index.
+    connectors: Box<[Counted]>,
+}
+
+/// A connector in one worker's block.
+#[derive(Debug)]
+struct Counted {
+    name: Arc<str>,
+    /// Made with its first call on that worker.
+    counters: OnceLock<Box<ConnectorStats>>,
 }
 
 /// A connector's counters in one worker's block, on cache lines of their own.
@@ -243,7 +245,7 @@ mod tests {
     #[test]
     fn workers_are_summed_by_the_connectors_names() {
         let stats = Stats::default();
-        let (one, other) = (stats.worker(&["crm", "orders"]), stats.worker(&["orders"]));
+        let (one, other) = (stats.worker(["crm", "orders"]), stats.worker(["orders"]));
         one.connector(1).answered(200, FAST);
         other.connector(0).answered(204, FAST);
         other.connector(0).answered(502, FAST);
@@ -264,12 +266,12 @@ mod tests {
     #[test]
     fn numbers_survive_a_reload_and_the_old_block_takes_no_room() {
         let stats = Stats::default();
-        let before = stats.worker(&["crm", "orders"]);
+        let before = stats.worker(["crm", "orders"]);
         before.accepted();
         before.connector(1).begin();
         before.connector(1).answered(200, FAST);
         before.connector(0).failed(ErrorKind::Denied);
-        let after = stats.worker(&["orders", "shop"]);
+        let after = stats.worker(["orders", "shop"]);
         assert_eq!(of(&stats.totals(), "orders").in_flight(), 1);
         drop(before);
         after.connector(0).end();
@@ -293,7 +295,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..50 {
-                        let worker = stats.worker(&["orders"]);
+                        let worker = stats.worker(["orders"]);
                         (0..100).for_each(|_| worker.connector(0).answered(200, FAST));
                     }
                 });
@@ -311,7 +313,7 @@ mod tests {
     #[test]
     fn a_latency_counts_in_the_first_bucket_that_holds_it() {
         let stats = Stats::default();
-        let worker = stats.worker(&["orders"]);
+        let worker = stats.worker(["orders"]);
         let mut micros = vec![0, 1_000, 1_001, 60_000_000, 60_000_001];
         micros.iter().for_each(|micros| worker.connector(0).answered(200, Duration::from_micros(*micros)));
         let totals = stats.totals();
@@ -327,7 +329,7 @@ mod tests {
     #[test]
     fn statuses_that_are_none_count_in_the_nearest_class() {
         let stats = Stats::default();
-        let worker = stats.worker(&["orders"]);
+        let worker = stats.worker(["orders"]);
         for status in [0, 101, 599, 999] {
             worker.connector(0).answered(status, FAST);
         }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use countersign::ErrorKind;
 
-use super::{BOUNDS, Block, ConnectorStats, Refusal, add_all};
+use super::{BOUNDS, Block, ConnectorStats, Counted, Refusal, add_all};
 use crate::cache::KINDS;
 
 /// The sums of all workers.
@@ -37,8 +37,9 @@ impl Totals {
         block.closed.add_to(&mut self.closed);
         block.accepted.add_to(&mut self.accepted);
         add_all(&block.refused, &mut self.refused);
-        for (name, counters) in block.names.iter().zip(&block.counters) {
-            self.connectors.entry(Arc::clone(name)).or_default().add(counters);
+        for Counted { name, counters } in &block.connectors {
+            let totals = self.connectors.entry(Arc::clone(name)).or_default();
+            counters.get().into_iter().for_each(|counters| totals.add(counters));
         }
     }
 }

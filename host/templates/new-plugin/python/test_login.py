@@ -90,6 +90,11 @@ class AcmeLogin(unittest.TestCase):
         name, answer = self.host.create({**SETTINGS, "user": ""})
         self.assertEqual((name, answer["error"]["field"]), ("error", "user"))
 
+    def test_a_url_that_no_password_may_go_to_is_found_before_anything_is_sent(self):
+        for url in ["login", "ftp://acme.example/login", "http://acme.example/login", "https://u:p@acme.example/"]:
+            name, answer = self.host.create({**SETTINGS, "login_url": url})
+            self.assertEqual((name, answer["error"]["field"]), ("error", "login_url"), url)
+
 
 if __name__ == "__main__":
     unittest.main()

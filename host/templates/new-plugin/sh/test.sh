@@ -47,4 +47,9 @@ check 'a refused password is denied and named nowhere' "$(said "$create" "$start
 check 'an empty user is found before anything is sent' \
     "$(said '{"create":{"id":1,"profile":1,"type":"acme-login","settings":{"login_url":"https://acme.example/login","user":"","password":"x"}}}')" \
     '.[1].error.error.field == "user"'
+for url in login ftp://acme.example/login http://acme.example/login https://u:p@acme.example/; do
+    check "no password goes to $url" \
+        "$(said '{"create":{"id":1,"profile":1,"type":"acme-login","settings":{"login_url":"'$url'","user":"erp","password":"x"}}}')" \
+        '.[1].error.error.field == "login_url"'
+done
 exit $failed

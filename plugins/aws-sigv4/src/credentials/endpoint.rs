@@ -1,6 +1,6 @@
 //! Endpoints on this machine or its link that hand out keys: a container's and an instance's.
 
-use countersign::{Context, Error, HttpRequest, HttpResponse, Secret};
+use countersign::{Context, Error, HttpRequest, HttpResponse, Secret, timestamp};
 use serde::Deserialize;
 
 use super::Keys;
@@ -21,7 +21,7 @@ impl Answer {
         let expires = match &self.expiration {
             None => None,
             Some(text) => Some(
-                crate::instant(text)
+                timestamp(text)
                     .ok_or_else(|| Error::unavailable("the endpoint's `Expiration` is no instant"))?,
             ),
         };

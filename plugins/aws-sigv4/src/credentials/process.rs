@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use countersign::protocol::Run;
-use countersign::{Context, Error, Secret};
+use countersign::{Context, Error, Secret, timestamp};
 use serde::Deserialize;
 
 use super::Keys;
@@ -52,7 +52,7 @@ pub(super) async fn keys(cx: &Context, line: &str) -> Result<Keys, Error> {
     }
     let expires = match &printed.expiration {
         None => None,
-        Some(text) => Some(crate::instant(text).ok_or_else(|| {
+        Some(text) => Some(timestamp(text).ok_or_else(|| {
             Error::denied("`credential_process` printed an `Expiration` that is no instant")
         })?),
     };

@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use countersign::{Context, Error, HttpRequest, HttpResponse, RequestHead, Secret};
+use countersign::{Context, Error, HttpRequest, HttpResponse, RequestHead, Secret, timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -213,7 +213,7 @@ fn body(answer: &HttpResponse) -> Result<&str, Error> {
 }
 
 fn expiration(text: &str) -> Result<SystemTime, Error> {
-    crate::instant(text).ok_or_else(|| Error::unavailable("the token service's `Expiration` is no instant"))
+    timestamp(text).ok_or_else(|| Error::unavailable("the token service's `Expiration` is no instant"))
 }
 
 /// The text of the first element of a name. The service's answers nest, but no two elements of interest share a name.

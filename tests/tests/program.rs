@@ -196,7 +196,8 @@ fn check_tells_what_would_keep_serve_from_starting_and_makes_nothing() {
     };
     let good = "0123456789abcdef0123456789abcdef";
     // What `check` says, `serve` does: the same set-up keeps it from starting, with the same words.
-    let cases: [(&str, &dyn Fn(&Folder), &str); 6] = [
+    type Put<'a> = &'a dyn Fn(&Folder);
+    let cases: [(&str, Put<'_>, &str); 6] = [
         (
             &format!("{token}\ntoken_file = \"none/token\""),
             &nothing,

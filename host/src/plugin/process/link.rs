@@ -316,8 +316,12 @@ impl Talk {
         }
     }
 
-    /// Reads what is there, but not without end.
+    /// Reads what is there, but not without end. Of a process that is to be ended nothing more: what it said after it broke the
+    /// protocol may be here already.
     pub(super) fn read(&self, inbox: &mut Inbox) {
+        if matches!(self.state().ending, Some(Ending::Kill(..))) {
+            return;
+        }
         let mut total = 0;
         while total < MOST_AT_ONCE {
             let Ok(space) = inbox.space() else {
@@ -447,4 +451,46 @@ fn is_unknown(line: &[u8]) -> bool {
                 .iter()
                 .all(|(name, content)| !KNOWN.contains(&name.as_str()) && content.get("id").is_none())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+
+    use super::super::home::End;
+    use super::*;
+
+    struct Nobody;
+
+    impl Running for Nobody {
+        fn id(&self) -> u32 {
+            0
+        }
+
+        fn end(&mut self, _: Duration) -> End {
+            End { cause: None, words: String::new() }
+        }
+
+        fn last_words(&self) -> Option<String> {
+            None
+        }
+    }
+
+    #[test]
+    fn what_a_process_said_after_it_broke_the_protocol_is_no_answer() {
+        let (ours, mut its) = UnixStream::pair().unwrap();
+        let started = Started { stream: ours.into(), process: Box::new(Nobody) };
+        let (link, _reader) = Link::new(started, Arc::new(Health::new("acme")), "acme").unwrap();
+        let talk = &*link.0;
+        talk.state().waiting.ask(1, Duration::from_secs(2), false, Instant::now());
+        its.write_all(b"garbage\n{\"ready\":{\"id\":1}}\n").unwrap();
+        // Two read in turn: whoever looks for its answer itself, and the reader. The second has bytes of its own to read.
+        for _ in 0..2 {
+            talk.read(&mut talk.inbox.lock().unwrap());
+            assert!(matches!(&talk.state().ending, Some(Ending::Kill(Cause::Protocol, _))));
+            assert!(!talk.state().waiting.is_told(1));
+            its.write_all(b"{").unwrap();
+        }
+    }
 }

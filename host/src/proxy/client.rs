@@ -33,6 +33,8 @@ pub(crate) struct Client {
     waker: RefCell<Option<Waker>>,
     /// Calls whose answers are not through.
     under_way: Cell<u32>,
+    /// A call ended since the client was last looked at: its time begins anew.
+    ended: Cell<bool>,
     /// The limit of the answer that is on its way.
     passing: RefCell<Option<Rc<Limit>>>,
     /// Whether HTTP is over, so that what is under way is a tunnel.
@@ -64,6 +66,7 @@ impl Client {
             order: Cell::new(Order::GoOn),
             waker: RefCell::default(),
             under_way: Cell::new(0),
+            ended: Cell::new(false),
             passing: RefCell::default(),
             over: Cell::new(false),
             seen: Cell::new((Phase::Idle, 0, Instant::now())),
@@ -161,6 +164,7 @@ impl Client {
     /// A call of the client's is over.
     pub(crate) fn end(&self) {
         self.under_way.set(self.under_way.get().saturating_sub(1));
+        self.ended.set(true);
         drop(self.passing.take());
         if self.over.get() {
             self.wake();
@@ -200,7 +204,8 @@ impl Client {
     pub(crate) fn look(&self, now: Instant, limits: &ServeLimits) {
         let (phase, heads, since) = self.seen.get();
         let (phase_now, heads_now) = (self.wire.phase(), self.wire.heads());
-        if (phase, heads) != (phase_now, heads_now) || self.under_way.get() > 0 {
+        let ended = self.ended.replace(false);
+        if (phase, heads) != (phase_now, heads_now) || ended || self.under_way.get() > 0 {
             self.seen.set((phase_now, heads_now, now));
             if self.passing.borrow().as_ref().is_some_and(|limit| limit.is_reached()) {
                 self.close();
@@ -244,6 +249,24 @@ mod tests {
             client.order.get()
         };
         seconds.iter().map(look).collect()
+    }
+
+    #[tokio::test]
+    async fn the_time_for_a_head_begins_when_the_call_before_it_is_over() {
+        let client = Client::new(0, None);
+        let (mut theirs, ours) = duplex(1024);
+        theirs.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET").await.unwrap();
+        let mut guarded = Guarded::new(ours, WireLimits::default(), Arc::clone(&client.wire));
+        guarded.read(&mut [0; 1024]).await.unwrap();
+        client.begin();
+        let (now, limits) = (Instant::now(), ServeLimits::default());
+        let look = |seconds| {
+            client.look(now + Duration::from_secs(seconds), &limits);
+            client.order.get()
+        };
+        assert_eq!([look(0), look(30)], [Order::GoOn; 2]);
+        client.end();
+        assert_eq!([look(40), look(49), look(50)], [Order::GoOn, Order::GoOn, Order::Close]);
     }
 
     #[tokio::test]
